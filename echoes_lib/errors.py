@@ -1,0 +1,91 @@
+"""Every error a user can meet, in one tree; each message ends with what to do next.
+
+    EchoesError
+    ├── ParamsError            a parameter is unknown, of the wrong type or out of range
+    ├── DataError              the reflections cannot be used
+    │   ├── NoDatabase         there is no database, or it cannot be opened
+    │   ├── NoSuchUser         the database holds nobody of that name
+    │   ├── MissingColumn      the table lacks a column that is needed
+    │   ├── NoAnswers          the person has no answer (or none is left after the filters)
+    │   └── TooFewAnswers      fewer answers than a split needs
+    ├── ModelError             a base model or adapter cannot be used
+    │   └── BaseModelNotFound  no such name, folder or hub model
+    ├── TrackingError          the MLflow store cannot be used
+    │   ├── StoreTooNew        it was written by a newer MLflow
+    │   └── NoSuchEcho         no registered model, version or alias of that name
+    └── ChainError             the chain of notebooks cannot go on
+        ├── StepFailed         a notebook failed in the middle
+        ├── ChainBusy          another process is at work on the same chain
+        └── PortInUse          a server cannot listen on its port
+
+Does not cover faults of the program itself: those keep their own type and traceback.
+No message may hold a person's text: name the question id, never the answer.
+"""
+
+
+class EchoesError(Exception):
+    """Base of all errors with a message for the user; the commands print it and exit with 1."""
+
+
+class ParamsError(EchoesError):
+    """A parameter is unknown, of the wrong type or out of range."""
+
+
+class DataError(EchoesError):
+    """The reflections cannot be used."""
+
+
+class NoDatabase(DataError):
+    """There is no database at the URL, or it cannot be opened."""
+
+
+class NoSuchUser(DataError):
+    """The database holds nobody of that name."""
+
+
+class MissingColumn(DataError):
+    """The table lacks a column that is needed."""
+
+
+class NoAnswers(DataError):
+    """The person has no answer, or none is left after the filters."""
+
+
+class TooFewAnswers(DataError):
+    """Fewer answers than a split needs."""
+
+
+class ModelError(EchoesError):
+    """A base model or adapter cannot be used."""
+
+
+class BaseModelNotFound(ModelError):
+    """No base model of that name, folder or hub id."""
+
+
+class TrackingError(EchoesError):
+    """The MLflow store cannot be used."""
+
+
+class StoreTooNew(TrackingError):
+    """The MLflow store was written by a newer MLflow."""
+
+
+class NoSuchEcho(TrackingError):
+    """No registered model, version or alias of that name."""
+
+
+class ChainError(EchoesError):
+    """The chain of notebooks cannot go on."""
+
+
+class StepFailed(ChainError):
+    """A notebook failed in the middle."""
+
+
+class ChainBusy(ChainError):
+    """Another process is at work on the same chain."""
+
+
+class PortInUse(ChainError):
+    """A server cannot listen on its port."""

@@ -1,0 +1,28 @@
+"""Typed parameters: one schema per notebook, profiles as folders of YAML files."""
+
+from echoes_lib.params.load import load_step, read_notebook
+from echoes_lib.params.schema import (
+    STEPS,
+    ChatParams,
+    Common,
+    EvaluateParams,
+    Generation,
+    PreprocessParams,
+    RegisterParams,
+    SearchParams,
+    TrainParams,
+)
+
+__all__ = [
+    "STEPS",
+    "ChatParams",
+    "Common",
+    "EvaluateParams",
+    "Generation",
+    "PreprocessParams",
+    "RegisterParams",
+    "SearchParams",
+    "TrainParams",
+    "load_step",
+    "read_notebook",
+]

@@ -1,0 +1,165 @@
+"""The parameters of each notebook, with type, range and default.
+
+Defaults are those of the profile `demo`: the seedling on two CPU cores. Every name here
+stands in the parameters cell of its notebook with the same value; tests/params holds both
+to it. Names are those of transformers, PEFT and TRL for their things.
+
+Shape: keyword values -> one frozen object per notebook, or pydantic.ValidationError.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Ratio = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+PERSONA = "You are {name}, sharing your authentic thoughts and experiences with warmth and wisdom."
+ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class Strict(BaseModel):
+    """A frozen set of values in which an unknown name is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Common(Strict):
+    """What all notebooks share: whose echo, on which base, loaded how."""
+
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "demo"
+    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "luke"
+    database_url: str | None = None
+    base_model: Annotated[str, Field(min_length=1)] = "seedling"
+    base_revision: str | None = None
+    quantization: Literal["none", "nf4", "int8"] = "none"
+    double_quantization: bool = True
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
+
+
+class PreprocessParams(Common):
+    """1_preprocess: from reflections to a dataset folder."""
+
+    system_prompt: Annotated[str, Field(min_length=1)] = PERSONA
+    min_words: Annotated[int, Field(ge=0)] = 50
+    max_words_per_minute: Annotated[float, Field(gt=0)] = 120.0
+    min_coherence: Annotated[float, Field(ge=-1, le=1)] = 0.08
+    max_similarity: Share = 0.92
+    test_ratio: Ratio = 0.1
+    validation_ratio: Ratio = 0.1
+    stage2_ratio: Ratio = 0.2
+    target_examples: Count = 450
+    max_uses_per_sentence: Count = 5
+    max_length: Annotated[int, Field(ge=64)] = 768
+
+    @model_validator(mode="after")
+    def something_left_to_train(self) -> "PreprocessParams":
+        """Refuse ratios that leave nothing to train on."""
+        if self.test_ratio + self.validation_ratio >= 1:
+            raise ValueError("test_ratio + validation_ratio must be below 1")
+        return self
+
+
+class Lora(Common):
+    """What search and training share: LoRA and the optimizer."""
+
+    lora_r: Annotated[int, Field(ge=1, le=1024)] = 16
+    lora_alpha: Count = 32
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    target_modules: Annotated[list[str], Field(min_length=1)] = ALL_LINEAR
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 4
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    per_device_train_batch_size: Count = 8
+    per_device_eval_batch_size: Count = 8
+    gradient_accumulation_steps: Count = 1
+    gradient_checkpointing: bool = False
+    max_length: Annotated[int, Field(ge=64)] = 768
+
+
+class SearchParams(Lora):
+    """2_search: an Optuna study over LoRA and the optimizer."""
+
+    n_trials: Count = 4
+    search_epochs: Annotated[float, Field(gt=0)] = 1.0
+    search_examples: Count = 96
+    evaluations_per_trial: Count = 3
+    lora_r_choices: Annotated[list[int], Field(min_length=1)] = [8, 16, 32]
+    alpha_per_r_choices: Annotated[list[float], Field(min_length=1)] = [1.0, 2.0]
+    learning_rate_min: Annotated[float, Field(gt=0, lt=1)] = 5e-4
+    learning_rate_max: Annotated[float, Field(gt=0, lt=1)] = 8e-3
+    lora_dropout_max: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+    @model_validator(mode="after")
+    def range_is_open(self) -> "SearchParams":
+        """Refuse an empty range of learning rates."""
+        if self.learning_rate_min >= self.learning_rate_max:
+            raise ValueError("learning_rate_min must be below learning_rate_max")
+        return self
+
+
+class TrainParams(Lora):
+    """3_train: two stages of LoRA; stage 2 goes on from the best of stage 1."""
+
+    stage1_epochs: Annotated[float, Field(gt=0)] = 2.0
+    stage2_epochs: Annotated[float, Field(gt=0)] = 2.0
+    stage2_learning_rate_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    evaluations_per_epoch: Count = 2
+    early_stopping_patience: Count = 3
+
+
+class Generation(Strict):
+    """How replies are sampled; the defaults are the seed's."""
+
+    temperature: Annotated[float, Field(gt=0, le=5)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.9
+    top_k: Annotated[int, Field(ge=0)] = 50
+    repetition_penalty: Annotated[float, Field(ge=1, le=5)] = 1.1
+    max_new_tokens: Count = 256
+    do_sample: bool = True
+
+
+class EvaluateParams(Common):
+    """4_evaluate: base against echo on the questions that training never saw."""
+
+    generation: Generation = Generation()
+    per_device_eval_batch_size: Count = 8
+    max_length: Annotated[int, Field(ge=64)] = 768
+    bootstrap_resamples: Annotated[int, Field(ge=100)] = 2000
+    confidence: Ratio = 0.95
+
+
+class RegisterParams(Common):
+    """5_register: the echo as a model version, and the gates to @champion."""
+
+    gate_min_questions: Count = 5
+    gate_max_bits_per_byte_ratio: Annotated[float, Field(gt=0)] = 1.0
+    gate_confidence: Ratio = 0.95
+    bootstrap_resamples: Annotated[int, Field(ge=100)] = 2000
+    generation: Generation = Generation()
+    smoke_question: Annotated[str, Field(min_length=1)] = "What small thing makes you happy?"
+
+
+class ChatParams(Common):
+    """6_chat: a conversation with a registered echo."""
+
+    model_alias: Annotated[str, Field(min_length=1)] = "champion"
+    questions: Annotated[list[str], Field(min_length=1)] = [
+        "What small thing makes you happy?",
+        "And who taught you to notice it?",
+        "Are you a person or an AI?",
+    ]
+
+
+STEPS: dict[str, type[Common]] = {
+    "1_preprocess": PreprocessParams,
+    "2_search": SearchParams,
+    "3_train": TrainParams,
+    "4_evaluate": EvaluateParams,
+    "5_register": RegisterParams,
+    "6_chat": ChatParams,
+}

@@ -1,0 +1,32 @@
+"""What every test starts from: a home of its own, no internet, no GPU, quiet libraries."""
+
+import os
+
+# Set before any test module imports a library that reads them.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    HF_HUB_DISABLE_PROGRESS_BARS="1",
+    CUDA_VISIBLE_DEVICES="",
+    TOKENIZERS_PARALLELISM="false",
+    MPLBACKEND="Agg",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="true",
+)
+if os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Give the test a workspace of its own; data/, runs/ and mlruns/ appear under it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("ECHOES_HOME", str(folder))
+    monkeypatch.delenv("ECHOES_RUN_ID", raising=False)
+    monkeypatch.delenv("ECHOES_PROJECT", raising=False)
+    monkeypatch.delenv("ECHOES_PROGRESS", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
