@@ -1,5 +1,5 @@
 # Every target is a line; `make help` lists them. PYTHON is only used to make .venv.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PROFILE ?= demo
 USER_ID ?= luke
