@@ -45,13 +45,14 @@ class PreprocessParams(Common):
     system_prompt: Annotated[str, Field(min_length=1)] = PERSONA
     min_words: Annotated[int, Field(ge=0)] = 50
     max_words_per_minute: Annotated[float, Field(gt=0)] = 120.0
-    min_coherence: Annotated[float, Field(ge=-1, le=1)] = 0.08
-    max_similarity: Share = 0.92
+    min_coherence: Annotated[float, Field(ge=-1, le=1)] = 0.22
+    min_prose_ratio: Share = 0.47
+    max_similarity: Share = 0.6
     test_ratio: Ratio = 0.1
     validation_ratio: Ratio = 0.1
     stage2_ratio: Ratio = 0.2
     target_examples: Count = 450
-    max_uses_per_sentence: Count = 5
+    max_uses_per_sentence: Count = 6
     max_length: Annotated[int, Field(ge=64)] = 768
 
     @model_validator(mode="after")

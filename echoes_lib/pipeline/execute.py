@@ -31,6 +31,7 @@ def run_notebook(step: str, params: Common, output: Path, environment: Mapping[s
 
     import papermill
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +40,12 @@ def run_notebook(step: str, params: Common, output: Path, environment: Mapping[s
     try:
         with environment_set(environment):
             papermill.execute_notebook(
-                source, output, values, progress_bar=False, cwd=workspace().project
+                source,
+                output,
+                values,
+                progress_bar=False,
+                cwd=workspace().project,
+                config=Config(KernelManager={"transport": "ipc"}),  # no port for others to read
             )
     except papermill.PapermillExecutionError as error:
         raise StepFailed(_reason(step, error, output)) from None
