@@ -1,0 +1,1 @@
+"""People's answers become conversations: read, clean, filter, split, augment, render, write."""
