@@ -1,0 +1,108 @@
+"""Bring a registered echo back, by alias or version.
+
+Shape: user id, alias -> RegisteredEcho, with the engine that chats.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from echoes_lib.chat.engine import Engine
+from echoes_lib.errors import NoSuchEcho
+from echoes_lib.params import Generation
+from echoes_lib.tracking.store import prepare_store
+
+
+@dataclass(frozen=True)
+class RegisteredEcho:
+    """A loaded version of `echo-<user_id>`."""
+
+    name: str
+    version: str
+    uri: str
+    engine: Engine
+    generation: Generation
+
+
+def model_name(user_id: str) -> str:
+    """Return the name under which a person's echo is registered."""
+    return f"echo-{user_id}"
+
+
+def load_champion(user_id: str, alias: str = "champion") -> RegisteredEcho:
+    """Load a registered echo into this process.
+
+    Args:
+        user_id: whose echo.
+        alias: `champion`, `challenger`, or a version number.
+
+    Returns:
+        The echo; `engine.reply(messages, echo.generation)` chats.
+
+    Raises:
+        NoSuchEcho: says which people, aliases and versions there are, and how to make one.
+    """
+    model, version = _load(user_id, alias)
+    agent = model.get_raw_model()
+    uri = f"models:/{version.name}/{version.version}"
+    return RegisteredEcho(version.name, str(version.version), uri, agent.engine, agent.generation)
+
+
+def load_echo_model(user_id: str, alias: str = "champion") -> Any:
+    """Load a registered echo as the MLflow model it is, with `predict` and `predict_stream`.
+
+    Raises:
+        NoSuchEcho: as `load_champion`.
+    """
+    return _load(user_id, alias)[0]
+
+
+def find_version(user_id: str, alias: str = "champion") -> Any:
+    """Look up a version by alias or number.
+
+    Args:
+        user_id: whose echo.
+        alias: an alias or a version number.
+
+    Returns:
+        MLflow's model version.
+
+    Raises:
+        NoSuchEcho: there is none; the message says which there are.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    prepare_store()
+    client, name = mlflow.MlflowClient(), model_name(user_id)
+    try:
+        if alias.isdigit():
+            return client.get_model_version(name, alias)
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException:
+        raise NoSuchEcho(f"models:/{name}@{alias} is not there: {_there(client, name)}") from None
+
+
+def _load(user_id: str, alias: str) -> tuple[Any, Any]:
+    import mlflow
+
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    version = find_version(user_id, alias)
+    uri = f"models:/{version.name}/{version.version}"
+    return mlflow.pyfunc.load_model(uri, suppress_warnings=True), version
+
+
+def _there(client: Any, name: str) -> str:
+    """Say what there is instead, and how to make what is missing."""
+    found = client.search_registered_models(f"name = '{name}'")
+    make = "make it with `echoes run` (notebooks 1 to 5)"
+    if not found:
+        others = sorted(m.name for m in client.search_registered_models())
+        return f"registered are {', '.join(others) or 'no echoes yet'}; {make}"
+    versions = client.search_model_versions(f"name = '{name}'")
+    numbers = ", ".join(sorted((str(v.version) for v in versions), key=int))
+    aliases = ", ".join(f"@{a} (v{v})" for a, v in sorted(found[0].aliases.items()))
+    return (
+        f"there are versions {numbers or 'none'} and aliases {aliases or 'none'}; set "
+        f"model_alias to one of them, or {make}"
+    )
