@@ -15,6 +15,11 @@ from echoes_lib.params import Common
 from echoes_lib.workspace import workspace
 
 
+# Threads that wait asleep instead of spinning: on a machine with other work to do, training
+# took about a third of the time (docs/experiments.md).
+POLITE = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def run_notebook(step: str, params: Common, output: Path, environment: Mapping[str, str]) -> None:
     """Execute a notebook with typed parameters.
 
@@ -38,7 +43,7 @@ def run_notebook(step: str, params: Common, output: Path, environment: Mapping[s
     source = workspace().notebooks / f"{step}.ipynb"
     values = params.model_dump(mode="json")
     try:
-        with environment_set(environment):
+        with environment_set({**POLITE, **environment}):
             papermill.execute_notebook(
                 source,
                 output,

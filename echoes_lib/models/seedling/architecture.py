@@ -3,17 +3,18 @@
 What it does not do: train the weights (`pretrain`) or write files (`build`).
 
 Shape: nothing -> MistralConfig; iterator of texts -> a transformers tokenizer
-whose chat template is `template.jinja`.
+whose chat template is `models/templates/mistral_v3.jinja`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+
+from echoes_lib.models.templates import template_text
 
 __all__ = ["CONTROL_TOKENS", "new_model", "seedling_config", "train_tokenizer"]
 
@@ -21,7 +22,6 @@ __all__ = ["CONTROL_TOKENS", "new_model", "seedling_config", "train_tokenizer"]
 CONTROL_TOKENS = ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "<pad>")
 VOCABULARY = 4096
 POSITIONS = 1024
-TEMPLATE = Path(__file__).resolve().with_name("template.jinja")
 
 
 def seedling_config(**changes: int) -> MistralConfig:
@@ -67,7 +67,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
 
     Bytes are the alphabet, so every text survives the round trip. Control tokens
     are recognised in any text by default: encode text that a stranger wrote
-    through `encode_chat`, or with `split_special_tokens=True`, to keep a typed
+    with `split_special_tokens=True`, as the chat does, to keep a typed
     "[/INST]" mere text.
 
     Args:
@@ -96,5 +96,5 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> PreTr
         additional_special_tokens=["[INST]", "[/INST]"],
         model_max_length=POSITIONS,
         clean_up_tokenization_spaces=False,
-        chat_template=TEMPLATE.read_text(encoding="utf-8").rstrip("\n"),
+        chat_template=template_text("mistral_v3"),
     )
