@@ -5,7 +5,8 @@
 given persona prompt and question. A token counts if it holds a character of the answer: the
 format's blank before it counts only where it shares a token with the first word, and the
 end-of-turn token never, for it is no word of the person's. Per byte, so that models with
-different tokenizers compare. Lower is better; 8 is a uniform guess over bytes. Covers no other likelihood (loss per token depends on the tokenizer).
+different tokenizers compare. Lower is better; 8 is a uniform guess over bytes. Covers no other
+likelihood (loss per token depends on the tokenizer).
 
 Shape: model, tokenizer, [(messages, answer)] -> [Bits(bits, bytes)], one per answer.
 """

@@ -14,7 +14,6 @@ from echoes_lib.errors import StepFailed
 from echoes_lib.params import Common
 from echoes_lib.workspace import workspace
 
-
 # Threads that wait asleep instead of spinning: on a machine with other work to do, training
 # took about a third of the time (docs/experiments.md).
 POLITE = {"OMP_WAIT_POLICY": "PASSIVE"}

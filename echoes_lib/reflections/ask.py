@@ -48,7 +48,7 @@ _FRAMES = (
     "If you don't mind my asking, {lower}",
     "Here's a question for you. {q}",
 )
-_BRIDGES = ("Thank you. {q}", "Another question. {q}", "And {lower}", "Let me ask you this. {q}")
+_BRIDGES = ("Thank you. {q}", "One more thing. {q}", "And {lower}", "Let me ask you this. {q}")
 _PAST = {
     "believe": "believed", "break": "broke", "come": "came", "do": "did", "end": "ended",
     "get": "got", "go": "went", "ignore": "ignored", "meet": "met", "smell": "smelled",

@@ -18,6 +18,7 @@ from echoes_lib.reflections.split import NAMES, Splits
 from echoes_lib.reflections.store import Reflection
 
 KEPT, DROPPED, LIMIT, MADE = "#4c78a8", "#e45756", "#333333", "#72b7b2"
+ELSEWHERE = "#c4c4c4"
 SPLIT_COLORS = dict(zip(NAMES, ("#e45756", "#f2a541", "#4c78a8", "#72b7b2"), strict=True))
 SPLIT_TITLES = {"stage1": "stage 1", "stage2": "stage 2"}
 KIND_ORDER = ("original", "rephrased", "follow_up", "continued")
@@ -50,6 +51,7 @@ def plot_lengths(figures: Sequence[Figures], params: PreprocessParams) -> Figure
     axes = figure.subplots()
     counts = [f.n_words for f in figures]
     axes.hist(counts, bins=range(0, max([*counts, 100]) + 20, 10), color=KEPT, edgecolor="white")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.axvline(params.min_words, color=LIMIT, linestyle="--", linewidth=1)
     axes.annotate(
         f"min_words = {params.min_words}", (params.min_words, 0.92), (5, 0),
@@ -86,9 +88,9 @@ def plot_filters(
     figure = Figure(figsize=(11, 6.6), layout="constrained")
     ids = [a.question_id for a in answers]
     for axes, (reason, *view) in zip(figure.subplots(2, 2).flat, views, strict=True):
-        hit = {drop.question_id for drop in drops if drop.reason == reason}
-        _strip(axes, ids, hit, reason, *view)
-    figure.suptitle("Answers by question id; those that the rule dropped are red")
+        reasons = {drop.question_id: drop.reason for drop in drops}
+        _strip(axes, ids, reasons, reason, *view)
+    figure.suptitle("Answers by question id. Red: dropped by this rule; grey: by another")
     return figure
 
 
@@ -109,11 +111,12 @@ def plot_splits(splits: Splits) -> Figure:
 
 
 def _strip(
-    axes: Axes, ids: list[int], hit: set[int], reason: str, title: str, unit: str,
+    axes: Axes, ids: list[int], reasons: dict[int, str], reason: str, title: str, unit: str,
     values: Sequence[float | None], limit: float,
 ) -> None:  # fmt: skip
     known = [(i, v) for i, v in zip(ids, values, strict=True) if v is not None]
-    colors = [DROPPED if i in hit else KEPT for i, _ in known]
+    hit = [i for i, found in reasons.items() if found == reason]
+    colors = [DROPPED if i in hit else ELSEWHERE if i in reasons else KEPT for i, _ in known]
     axes.scatter([i for i, _ in known], [v for _, v in known], s=16, color=colors, alpha=0.8)
     axes.axhline(limit, color=LIMIT, linewidth=1, linestyle="--")
     for question_id, value in known:
