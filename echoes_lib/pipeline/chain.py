@@ -7,6 +7,7 @@ same time are refused by a lock that dies with its process.
 Shape: profile, user, overrides -> Outcome; notebooks, files and MLflow runs on the way.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -123,6 +124,8 @@ class Chain:
         state.parent_run = runs.open_chain(first, "" if fresh else state.parent_run)
         state.complete = False
         outcome = Outcome(self.folder, state.parent_run)
+        if force:  # a study would otherwise go on from its finished trials
+            self._forget_files()
         try:
             for step in self.params:
                 self._run_or_keep(step, state, runs, outcome, adopt=fresh)
@@ -133,6 +136,10 @@ class Chain:
         state.complete = True
         write_state(self.folder, state)
         return outcome
+
+    def _forget_files(self) -> None:
+        for step in self.params:
+            shutil.rmtree(self.folder / step, ignore_errors=True)
 
     def _run_or_keep(
         self, step: str, state: ChainState, runs: ChainRuns, outcome: Outcome, adopt: bool

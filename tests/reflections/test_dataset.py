@@ -1,0 +1,115 @@
+"""The dataset folder: the contract's files, the same bytes for the same input, whole or not."""
+
+import json
+
+import numpy as np
+import pytest
+
+from echoes_lib.errors import TooFewAnswers
+from echoes_lib.params import PreprocessParams
+from echoes_lib.reflections import dataset, filters
+from echoes_lib.reflections.dataset import FILES, build_dataset, dataset_dir, dataset_hash
+from echoes_lib.reflections.render import token_counter
+from tests.reflections.people import reflections, write
+
+PARAMS = PreprocessParams(user_id="ada", min_coherence=-1.0, min_prose_ratio=0.0)
+
+
+@pytest.fixture(autouse=True)
+def quick_encoder(monkeypatch):
+    monkeypatch.setattr(filters, "encode", lambda texts, progress: np.ones((len(texts), 4)))
+
+
+def count_words(talk):
+    return sum(len(m["content"].split()) for m in talk)
+
+
+def rows(folder, name):
+    return [json.loads(line) for line in (folder / f"{name}.jsonl").read_text().splitlines()]
+
+
+def test_files_and_manifest_are_as_agreed():
+    write(reflections(range(1, 61)))
+    made = build_dataset(PARAMS, count_words)
+    assert sorted(p.name for p in made.folder.iterdir()) == sorted(
+        ["manifest.json", *(f"{name}.jsonl" for name in FILES)]
+    )
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    assert manifest == made.manifest
+    assert manifest["dataset_hash"] == dataset_hash(made.folder)
+    assert manifest["system_prompt"].startswith("You are Ada, sharing")
+    assert manifest["counts"]["kept"] == 60
+    for name in FILES:
+        lines = rows(made.folder, name)
+        assert len(lines) == manifest["counts"]["examples"][name]
+        for line in lines:
+            roles = [m["role"] for m in line["messages"]]
+            turns = (len(roles) - 1) // 2
+            assert roles == ["system", *["user", "assistant"] * turns]
+            assert line["messages"][0]["content"] == manifest["system_prompt"]
+            assert set(line) == {"example_id", "kind", "category", "question_ids", "messages"}
+    ids = [line["question_ids"][0] for line in rows(made.folder, "test")]
+    assert ids == manifest["splits"]["test"]
+
+
+def test_same_input_same_bytes_and_leftovers_are_cleared():
+    write(reflections(range(1, 61)))
+    folder = build_dataset(PARAMS, count_words).folder
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    (folder / "old.txt").write_text("old")
+    (folder.parent / ".dataset.1.part").mkdir()
+    build_dataset(PARAMS, count_words)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    assert [p.name for p in folder.parent.iterdir()] == ["dataset"]
+
+
+def test_another_seed_or_answer_is_another_hash():
+    url = write(reflections(range(1, 61)))
+    first = build_dataset(PARAMS, count_words).manifest
+    other = build_dataset(PARAMS.model_copy(update={"seed": 8}), count_words).manifest
+    assert other["dataset_hash"] != first["dataset_hash"]
+    assert other["source_hash"] == first["source_hash"]
+    write(reflections([61]), url=url)
+    assert build_dataset(PARAMS, count_words).manifest["source_hash"] != first["source_hash"]
+
+
+def test_a_failed_write_keeps_the_older_folder(monkeypatch):
+    write(reflections(range(1, 61)))
+    folder = build_dataset(PARAMS, count_words).folder
+    before = dataset_hash(folder)
+    monkeypatch.setattr(dataset, "write_text", _disk_full)
+    with pytest.raises(OSError, match="disk full"):
+        build_dataset(PARAMS.model_copy(update={"seed": 9}), count_words)
+    assert dataset_hash(folder) == before
+    assert [p.name for p in folder.parent.iterdir()] == ["dataset"]
+
+
+def _disk_full(path, text):
+    raise OSError("disk full")
+
+
+def test_long_training_examples_are_dropped_and_counted_and_held_out_ones_are_not():
+    write(reflections(range(1, 61)))
+    params = PARAMS.model_copy(update={"max_length": 130})
+    made = build_dataset(params, count_words)
+    too_long = [drop for drop in made.manifest["drops"] if drop["reason"] == "too_long"]
+    assert len(too_long) == made.counts["too_long"] > 0
+    assert all("-continued" in drop["detail"] and drop["value"] > 130 for drop in too_long)
+    assert made.counts["kinds"].get("continued", 0) == 0
+    assert made.counts["examples"]["test"] == made.counts["answers_by_split"]["test"]
+    with pytest.raises(TooFewAnswers, match="no example of train_stage1 fits max_length=64"):
+        build_dataset(params.model_copy(update={"max_length": 64}), count_words)
+
+
+def test_manifest_keeps_no_text_and_no_password():
+    write(reflections(range(1, 61)))
+    manifest = (build_dataset(PARAMS, count_words).folder / "manifest.json").read_text()
+    assert "thing1x0x0" not in manifest and "database_url" not in manifest
+    assert dataset_dir(PARAMS).name == "dataset"
+
+
+def test_tokens_are_counted_by_the_base_models_own_tokenizer():
+    length = token_counter(PARAMS)
+    talk = [{"role": "user", "content": "Who?"}, {"role": "assistant", "content": "Me."}]
+    longer = [talk[0], {"role": "assistant", "content": "Me. " * 50}]
+    assert 4 < length(talk) < 20 < 100 < length(longer)

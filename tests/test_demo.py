@@ -1,0 +1,168 @@
+"""The demo as a user meets it: the real notebooks, the seedling, Luke; minutes, so marked slow.
+
+One chain serves all checks: its training is killed once and must go on, and what it leaves is
+then read through MLflow, the commands and the remaining notebook.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from echoes_lib.workspace import PROJECT
+
+pytestmark = pytest.mark.slow
+ECHOES = [sys.executable, "-m", "echoes_lib.cli"]
+STEPS = ["1_preprocess", "2_search", "3_train", "4_evaluate", "5_register"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Run the demo in a home of its own, killing the kernel of 3_train on the way."""
+    home = tmp_path_factory.mktemp("demo")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("ECHOES_")}
+    environment["ECHOES_HOME"] = str(home)
+    subprocess.run([*ECHOES, "sample"], env=environment, check=True)
+    killed = subprocess.Popen(
+        [*ECHOES, "run", "--profile", "demo"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    kill_training(killed, home)
+    output, error = killed.communicate(timeout=120)
+    assert killed.returncode == 1 and "3_train: the notebook's kernel died" in error
+    done = subprocess.run(
+        [*ECHOES, "run", "--profile", "demo"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return home, environment, done.stdout
+
+
+def kill_training(runner, home):
+    """Wait until training takes steps, then kill its kernel as the system would."""
+    progress = home / "runs" / "demo" / "luke" / ".progress.json"
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline and runner.poll() is None:
+        time.sleep(0.2)
+        done = (home / "runs" / "demo" / "luke" / "2_search" / "best.yaml").exists()
+        label = json.loads(progress.read_text())["label"] if progress.exists() else ""
+        if done and "stage" in label:
+            kernels = psutil.Process(runner.pid).children(recursive=True)
+            (kernel,) = [p for p in kernels if "ipykernel_launcher" in " ".join(p.cmdline())]
+            os.kill(kernel.pid, signal.SIGKILL)
+            return
+    raise AssertionError("training never began")
+
+
+@pytest.fixture
+def store(demo, monkeypatch):
+    monkeypatch.setenv("ECHOES_HOME", str(demo[0]))
+    from echoes_lib.tracking.store import prepare_store
+
+    prepare_store()
+    import mlflow
+
+    return mlflow
+
+
+def test_the_chain_went_on_from_the_step_that_was_killed(demo):
+    lines = [line.split()[1:] for line in demo[2].splitlines() if line.startswith("✓")]
+    assert [line[0] for line in lines] == STEPS
+    assert [line[0] for line in lines if "kept" in line] == STEPS[:2]
+
+
+def test_the_report_holds_scores_replies_and_what_comes_next(demo):
+    text = " ".join(demo[2].split())
+    for part in ("bits per byte", "echo − base", "person", "/#/experiments/", "make chat"):
+        assert part in text
+
+
+def test_the_newest_chain_is_whole_and_nothing_is_left_running(demo, store):
+    found = store.search_runs(search_all_experiments=True)
+    assert "RUNNING" not in set(found["status"])
+    chains = found[found["tags.step"] == "chain"].sort_values("start_time")
+    newest = chains.iloc[-1]
+    steps = found[found["tags.mlflow.parentRunId"] == newest.run_id]
+    finished = steps[steps["status"] == "FINISHED"]
+    assert sorted(finished["tags.step"]) == STEPS
+    assert list(steps[steps["status"] == "FAILED"]["tags.step"]) == ["3_train"]
+    scored = finished[finished["tags.step"] == "4_evaluate"].iloc[0]
+    for name in ("bits_per_byte", "rougeL", "bleu"):
+        for system in ("", "base_", "echo_"):
+            assert scored[f"metrics.{system}{name}"] >= 0
+    assert scored["metrics.echo_bits_per_byte"] < scored["metrics.base_bits_per_byte"]
+    searched = finished[finished["tags.step"] == "2_search"].iloc[0]
+    trials = found[found["tags.mlflow.parentRunId"] == searched.run_id]
+    assert len(trials) == int(searched["params.n_trials"])
+
+
+def test_what_the_search_found_is_what_training_used(demo, store):
+    import yaml
+
+    best = yaml.safe_load((demo[0] / "runs/demo/luke/2_search/best.yaml").read_text())
+    found = store.search_runs(search_all_experiments=True)
+    trained = found[(found["tags.step"] == "3_train") & (found["status"] == "FINISHED")].iloc[0]
+    for name, value in best.items():
+        assert float(trained[f"params.{name}"]) == pytest.approx(float(value))
+
+
+def test_every_notebook_run_keeps_curves_pictures_dataset_and_the_executed_copy(demo, store):
+    client = store.MlflowClient()
+    found = store.search_runs(search_all_experiments=True)
+    for step in STEPS:
+        run = found[(found["tags.step"] == step) & (found["status"] == "FINISHED")].iloc[0]
+        top = {f.path for f in client.list_artifacts(run.run_id)}
+        assert {"notebook", "pictures"} <= top, step
+        assert run["metrics.system/system_memory_usage_megabytes"] > 0
+        assert run["tags.dataset_hash"] and run["tags.git_commit"] and run["tags.base"]
+        if step == "3_train":
+            assert len(client.get_metric_history(run.run_id, "stage1/loss")) > 3
+        if step in ("1_preprocess", "3_train", "4_evaluate"):
+            assert client.get_run(run.run_id).inputs.dataset_inputs, step
+
+
+def test_the_champion_loads_and_answers_in_lukes_name(demo, store):
+    model = store.pyfunc.load_model("models:/echo-luke@champion")
+    reply = model.predict({"input": [{"role": "user", "content": "What makes you laugh?"}]})
+    assert reply["output"][0]["content"][0]["text"].strip()
+    assert reply["custom_outputs"]["served_by"] == "echo"
+
+
+def test_the_terminal_chat_talks_to_the_registered_model(demo):
+    done = subprocess.run(
+        [*ECHOES, "chat"],
+        env=demo[1],
+        input="What do you like to cook?\nAre you a real person?\n\n",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = done.stdout.split("echo> ")[1:]
+    assert len(first.split()) > 3
+    assert "AI" in second
+
+
+def test_notebook_6_plays_a_conversation(demo, tmp_path):
+    out = tmp_path / "out.ipynb"
+    files = [str(PROJECT / "params" / "demo" / name) for name in ("common.yaml", "6_chat.yaml")]
+    command = [Path(sys.executable).parent / "papermill", PROJECT / "notebooks/6_chat.ipynb", out]
+    done = subprocess.run(
+        [*command, "-f", files[0], "-f", files[1]], env=demo[1], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_second_run_is_done_within_twenty_seconds(demo):
+    began = time.monotonic()
+    done = subprocess.run([*ECHOES, "run"], env=demo[1], capture_output=True, text=True)
+    assert done.returncode == 0 and "All steps are done" in done.stdout
+    # A promise of the README with a wide margin; it measures work left out, not speed.
+    assert time.monotonic() - began < 20
