@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -14,13 +15,14 @@ from rich.table import Table
 
 from echoes_lib.errors import ChainError
 
+# metric -> (name, decimals shown)
 NAMES = {
-    "bits_per_byte": "bits per byte (lower is closer)",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
+    "bits_per_byte": ("bits per byte ↓", 2),
+    "bleu": ("BLEU ↑", 1),
+    "chrf": ("chrF ↑", 1),
+    "rouge1": ("ROUGE-1 ↑", 2),
+    "rouge2": ("ROUGE-2 ↑", 2),
+    "rougeL": ("ROUGE-L ↑", 2),
 }
 
 
@@ -55,12 +57,18 @@ def score_table(result: dict[str, Any]) -> Table:
     scores = {(s["metric"], s["system"]): s for s in result["scores"]}
     gains = {d["metric"]: d for d in result["differences"]}
     n = len(result["questions"])
-    table = Table(title=f"Scores on {n} questions that training never saw (95% intervals)")
+    table = Table(
+        title=f"Scores on {n} questions that training never saw (95% intervals)",
+        caption="↓ lower, ↑ higher is closer to the person's own answers",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
     for head in ("score", "base", "echo", "echo − base"):
-        table.add_column(head, justify="left" if head == "score" else "right")
-    for metric, name in NAMES.items():
+        table.add_column(head, justify="left" if head == "score" else "right", no_wrap=True)
+    for metric, (name, digits) in NAMES.items():
         base, echo = scores[metric, "base"], scores[metric, "echo"]
-        table.add_row(name, _shown(base), _shown(echo), _shown(gains[metric], sign=True))
+        gain = _shown(gains[metric], digits, "+")
+        table.add_row(name, _shown(base, digits), _shown(echo, digits), gain)
     return table
 
 
@@ -102,9 +110,9 @@ def print_next(console: Console, user_id: str, parent_run: str) -> None:
     )
 
 
-def _shown(score: dict[str, Any], sign: bool = False) -> str:
-    form = "+.2f" if sign else ".2f"
-    return f"{score['value']:{form}} [dim]({score['low']:{form}} … {score['high']:{form}})[/]"
+def _shown(score: dict[str, Any], digits: int, sign: str = "") -> str:
+    value, low, high = (f"{score[k]:{sign}.{digits}f}" for k in ("value", "low", "high"))
+    return f"{value} [dim]({low}…{high})[/]"
 
 
 def _excerpt(text: str, limit: int = 420) -> str:

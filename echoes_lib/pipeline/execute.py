@@ -81,7 +81,7 @@ def _reason(step: str, error: Exception, output: Path) -> str:
     where = f"The executed copy, with the traceback, is {_shown(output)}"
     if isinstance(getattr(errors, error.ename, None), type):
         return f"{step}: {error.evalue}\n{where}"
-    return f"{step}: cell {error.cell_index} failed with {error.ename}. {where}"
+    return f"{step}: cell In [{error.exec_count}] failed with {error.ename}. {where}"
 
 
 def _shown(path: Path) -> str:

@@ -65,7 +65,7 @@ def test_a_failed_chain_has_an_exit_code_and_one_sentence(project, home):
     write_notebook(project, "1_preprocess", "1 / 0")
     result = CliRunner().invoke(main, ["run"])
     assert result.exit_code == 1
-    assert "error: 1_preprocess: cell 2 failed with ZeroDivisionError" in result.stderr
+    assert "error: 1_preprocess: cell In [4] failed with ZeroDivisionError" in result.stderr
     assert "Traceback" not in result.output + result.stderr
     assert (home / "runs" / "demo" / "luke" / "1_preprocess.ipynb").is_file()
 

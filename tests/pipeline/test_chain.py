@@ -73,7 +73,9 @@ def test_a_lost_file_is_made_again(project, home):
 
 def test_a_failed_notebook_is_kept_named_and_marked_and_the_chain_goes_on_from_there(project, home):
     write_notebook(project, "3_train", "raise ValueError('a secret of Luke')")
-    with pytest.raises(StepFailed, match=r"3_train: cell \d+ failed with ValueError") as caught:
+    with pytest.raises(
+        StepFailed, match=r"3_train: cell In \[\d+\] failed with ValueError"
+    ) as caught:
         run_chain("demo")
     assert "secret" not in str(caught.value)
     assert executed(home) == ["1_preprocess", "2_search", "3_train"]
