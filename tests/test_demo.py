@@ -6,10 +6,14 @@ then read through MLflow, the commands and the remaining notebook.
 
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -148,6 +152,52 @@ def test_the_terminal_chat_talks_to_the_registered_model(demo):
     first, second = done.stdout.split("echo> ")[1:]
     assert len(first.split()) > 3
     assert "AI" in second
+
+
+def test_the_readmes_curl_line_gets_an_answer(demo):
+    readme = (PROJECT / "README.md").read_text()
+    (line,) = [x for x in readme.splitlines() if x.startswith("curl ")]
+    words = shlex.split(line)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = words[1].replace(":5001", f":{port}")
+    request = urllib.request.Request(
+        address, words[words.index("-d") + 1].encode(), {"Content-Type": "application/json"}
+    )
+    server = subprocess.Popen(
+        [*ECHOES, "serve-model", "--port", str(port)],
+        env=demo[1],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        answer = ask_until_up(request, server)
+    finally:
+        stop(server)
+    assert answer["output"][0]["content"][0]["text"].strip()
+    assert answer["custom_outputs"]["served_by"] == "echo"
+
+
+def ask_until_up(request, server):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            time.sleep(0.5)
+    raise AssertionError("the server did not come up")
+
+
+def stop(server):
+    family = psutil.Process(server.pid).children(recursive=True)
+    server.terminate()
+    server.wait(timeout=30)
+    psutil.wait_procs(family, timeout=10)
+    assert not any(process.is_running() for process in family)
 
 
 def test_notebook_6_plays_a_conversation(demo, tmp_path):
