@@ -200,14 +200,50 @@ def stop(server):
     assert not any(process.is_running() for process in family)
 
 
-def test_notebook_6_plays_a_conversation(demo, tmp_path):
-    out = tmp_path / "out.ipynb"
-    files = [str(PROJECT / "params" / "demo" / name) for name in ("common.yaml", "6_chat.yaml")]
-    command = [Path(sys.executable).parent / "papermill", PROJECT / "notebooks/6_chat.ipynb", out]
+def papermill(step, out, environment, *more):
+    files = [str(PROJECT / "params" / "demo" / name) for name in ("common.yaml", f"{step}.yaml")]
+    command = [Path(sys.executable).parent / "papermill", PROJECT / f"notebooks/{step}.ipynb", out]
     done = subprocess.run(
-        [*command, "-f", files[0], "-f", files[1]], env=demo[1], capture_output=True, text=True
+        [*command, "-f", files[0], "-f", files[1], *more],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_each_notebook_runs_alone_by_plain_papermill(demo, store, tmp_path):
+    quick = {
+        "2_search": "-p n_trials 1 -p search_examples 16",
+        "3_train": "-p stage1_epochs 0.2 -p stage2_epochs 0.2 -p lora_r 4",
+        "4_evaluate": "-p bootstrap_resamples 100",
+    }
+    for step in STEPS:
+        more = ["-p", "profile", "alone", *quick.get(step, "").split()]
+        papermill(step, tmp_path / f"{step}.ipynb", demo[1], *more)
+    found = store.search_runs(search_all_experiments=True)
+    alone = found[(found["tags.profile"] == "alone") & found["tags.step"].notna()]
+    assert sorted(alone["tags.step"]) == STEPS
+    assert set(alone["status"]) == {"FINISHED"}
+    assert alone["tags.mlflow.parentRunId"].isna().all()
+    trained = alone[alone["tags.step"] == "3_train"].iloc[0]
+    assert trained["params.lora_r"] == "4"
+
+
+def test_a_notebook_runs_as_jupyterlab_runs_it_with_its_own_parameters_cell(demo):
+    import nbclient
+    import nbformat
+
+    book = nbformat.read(PROJECT / "notebooks" / "6_chat.ipynb", as_version=4)
+    client = nbclient.NotebookClient(book, timeout=300, kernel_name="python3")
+    client.execute(env=demo[1])
+    shown = [o for cell in book.cells for o in cell.get("outputs", ())]
+    assert any("AI" in str(output) for output in shown)
+    assert not any(output["output_type"] == "error" for output in shown)
+
+
+def test_notebook_6_plays_a_conversation(demo, tmp_path):
+    papermill("6_chat", tmp_path / "out.ipynb", demo[1])
 
 
 def test_a_second_run_is_done_within_twenty_seconds(demo):
