@@ -89,7 +89,9 @@ def evaluate(echo: Any, dataset_dir: Path, params: EvaluateParams, run: Run) -> 
     )
     run.log_metrics(scores.metrics())
     run.log_table(scores.questions, "replies.json")
-    run.log_dataset(dataset_dir / "test.jsonl", "test", dataset_hash, "testing")
+    run.set_tags({"dataset_hash": dataset_hash})
+    name = f"{params.user_id}-test"
+    run.log_dataset(dataset_dir / "test.jsonl", name, dataset_hash, "testing")
     return scores
 
 
@@ -103,7 +105,7 @@ def read_test(dataset_dir: Path) -> tuple[list[dict[str, Any]], str]:
     path = dataset_dir / "test.jsonl"
     if not path.is_file() or not (dataset_dir / "manifest.json").is_file():
         raise DataError(f"no dataset in {dataset_dir}: run 1_preprocess first")
-    examples = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    examples = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
     if not examples:
         raise TooFewAnswers("test.jsonl holds 0 questions: raise test_ratio in 1_preprocess.yaml")
     manifest = json.loads((dataset_dir / "manifest.json").read_text(encoding="utf-8"))

@@ -66,7 +66,7 @@ def read_lines(name: str) -> list[dict[str, Any]]:
     path = SAMPLE_DIR / f"{name}.jsonl"
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 def sample_users() -> list[str]:

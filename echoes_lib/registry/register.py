@@ -95,7 +95,7 @@ def register(adapter_dir: Path, scores: Scores, params: RegisterParams, run: Run
     aliases = _decide(client, name, version, gates, champion)
     card = write_card(info, scores, gates)
     client.update_model_version(name, version, card)
-    _record(run, name, version, gates)
+    _record(run, name, version, gates, scores.dataset_hash)
     return Registered(name, version, aliases, gates, f"models:/{name}/{version}", card)
 
 
@@ -206,7 +206,13 @@ def _decide(
     return [CHAMPION]
 
 
-def _record(run: Run, name: str, version: str, gates: Sequence[Gate]) -> None:
-    run.set_tags({"registered_model": name, "registered_version": version})
+def _record(run: Run, name: str, version: str, gates: Sequence[Gate], dataset_hash: str) -> None:
+    run.set_tags(
+        {
+            "registered_model": name,
+            "registered_version": version,
+            "dataset_hash": dataset_hash,
+        }
+    )
     run.log_metrics({f"gate_{gate.gate}": float(gate.passed) for gate in gates})
     run.log_table([asdict(gate) for gate in gates], "gates.json")

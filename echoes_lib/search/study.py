@@ -26,7 +26,7 @@ from echoes_lib.errors import ModelError
 from echoes_lib.models.load import Base
 from echoes_lib.search.record import trial_rows, write_best, write_trials
 from echoes_lib.search.trial import Bench, choose_examples, own_point, run_trial
-from echoes_lib.training.dataset import load_training_data
+from echoes_lib.training.dataset import load_training_data, record_data
 
 KILLED = "Killed"
 NOT_COMPARED = ("profile", "user_id", "database_url", "n_trials")
@@ -65,6 +65,7 @@ def run_search(
         ModelError: no trial finished.
     """
     data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
+    record_data(data, dataset_dir, run)
     study = open_study(output_dir, params, data.manifest["dataset_hash"], base)
     train = choose_examples(data, params.search_examples, params.seed)
     bench = Bench(base, train, data.validation, params, run)

@@ -86,7 +86,7 @@ class MlflowRun:
         from mlflow.entities import DatasetInput, InputTag
 
         # Ids and shapes only: MLflow profiles what it is given, and texts stay out of its store.
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
         table = pd.DataFrame({"example_id": [line["example_id"] for line in lines]})
         with warnings.catch_warnings():  # a local path fits two of MLflow's names for the same
             warnings.simplefilter("ignore", UserWarning)

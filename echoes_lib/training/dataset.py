@@ -81,7 +81,7 @@ def read_examples(path: Path) -> list[dict[str, Any]]:
         NoAnswers: it holds no example.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError:
         raise DataError(f"{path.name} is missing: run notebook 1_preprocess first") from None
     examples = [_example(path, number, line) for number, line in enumerate(lines, 1) if line]
@@ -91,6 +91,21 @@ def read_examples(path: Path) -> list[dict[str, Any]]:
             "and run 1_preprocess again"
         )
     return examples
+
+
+def record_data(data: TrainingData, folder: Path, run: Any) -> None:
+    """Name in a run the dataset that was learned from and validated on.
+
+    Args:
+        data: as read from `folder`.
+        folder: the dataset folder of 1_preprocess.
+        run: a tracking Run, or NullRun.
+    """
+    digest, user_id = data.manifest["dataset_hash"], data.manifest["user_id"]
+    run.set_tags({"dataset_hash": digest})
+    for split, name in SPLITS.items():
+        context = "validation" if split == "validation" else "training"
+        run.log_dataset(Path(folder) / f"{name}.jsonl", f"{user_id}-{name}", digest, context)
 
 
 def encode_all(

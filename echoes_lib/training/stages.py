@@ -21,7 +21,7 @@ from typing import Any
 from echoes_lib.models.adapters import new_adapter, save_echo
 from echoes_lib.models.load import Base
 from echoes_lib.models.render import Encoded
-from echoes_lib.training.dataset import TrainingData, load_training_data
+from echoes_lib.training.dataset import TrainingData, load_training_data, record_data
 from echoes_lib.training.fit import Fitted, Settings, fit
 from echoes_lib.workspace import write_text
 
@@ -67,6 +67,7 @@ def train_two_stages(
     """
     began = time.perf_counter()
     data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
+    record_data(data, dataset_dir, run)
     shutil.rmtree(output_dir, ignore_errors=True)
     Path(output_dir).mkdir(parents=True)
     model = new_adapter(base.model, params)

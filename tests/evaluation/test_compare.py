@@ -69,7 +69,7 @@ def test_what_mlflow_is_told(done):
     assert {"echo_bits_per_byte_low", "base_bleu_high", "difference_chrf"} <= set(names)
     assert names["bits_per_byte"] == names["echo_bits_per_byte"]
     assert len(done.run.tables["replies.json"]) == 6
-    assert done.run.datasets == [("test", "d" * 64, "testing")]
+    assert done.run.datasets == [("luke-test", "d" * 64, "testing")]
 
 
 def test_order_of_the_file_changes_nothing(echo, done, tmp_path):

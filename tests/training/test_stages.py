@@ -23,9 +23,17 @@ class ListRun(NullRun):
 
     def __init__(self):
         self.points = []
+        self.tags = {}
+        self.datasets = []
 
     def log_metrics(self, metrics, step=None):
         self.points += [(name, value, step) for name, value in metrics.items()]
+
+    def set_tags(self, tags):
+        self.tags |= tags
+
+    def log_dataset(self, path, name, digest, context):
+        self.datasets.append((path.name, name, digest, context))
 
 
 @pytest.fixture(scope="session")
@@ -173,3 +181,14 @@ def test_faults_of_the_dataset(params, dataset_dir, tmp_path):
 def test_picture(trained, tmp_path):
     plot_losses(trained[0].stages).savefig(tmp_path / "loss.png")
     assert (tmp_path / "loss.png").stat().st_size > 10_000
+
+
+def test_the_run_names_the_data_it_learned_from(trained, dataset_dir):
+    digest = json.loads((dataset_dir / "manifest.json").read_text())["dataset_hash"]
+    run = trained[1]
+    assert run.tags["dataset_hash"] == digest
+    assert [(file, context) for file, _, hash_, context in run.datasets if hash_ == digest] == [
+        ("train_stage1.jsonl", "training"),
+        ("train_stage2.jsonl", "training"),
+        ("validation.jsonl", "validation"),
+    ]
