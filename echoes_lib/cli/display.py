@@ -8,6 +8,7 @@ Shape: announcements of the chain -> lines on the terminal.
 
 import json
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -40,7 +41,7 @@ class ChainDisplay:
             transient=True,
         )
         self._task = self._bar.add_task("", total=None, visible=False)
-        self._step = ""
+        self._step, self._started = "", 0.0
         self._ended = threading.Event()
         self._reader = threading.Thread(target=self._follow, daemon=True)
 
@@ -61,7 +62,7 @@ class ChainDisplay:
     def announce(self, step: str, event: str, seconds: float) -> None:
         """Take an event of the chain; see `pipeline.chain.Announce`."""
         if event == "start":
-            self._step = step
+            self._step, self._started = step, time.time()
             self._bar.reset(self._task, description=step, total=None, visible=True)
             if not self.console.is_terminal:
                 self.console.print(f"  {step} …")
@@ -79,6 +80,8 @@ class ChainDisplay:
 
     def _show(self, path: Path) -> None:
         try:
+            if path.stat().st_mtime < self._started:
+                return  # what an earlier step left
             now = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return
