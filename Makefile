@@ -55,8 +55,8 @@ chat: setup  ## talk to the echo in the terminal
 serve-model: setup  ## talk to the echo over HTTP: make serve-model MODEL_PORT=5001
 	@$(BIN)/echoes serve-model --user $(USER_ID) --port $(MODEL_PORT)
 
-seedling: setup  ## train the embedded base model from nothing
-	$(BIN)/python -m echoes_lib.models.seedling.build
+seedling: setup  ## train the embedded base model from nothing; goes on after a kill
+	$(BIN)/python -m echoes_lib.models.seedling.build --work data/seedling
 
 clean:  ## delete what chains made (runs/ and mlruns/); reflections and .venv stay
 	rm -rf runs mlruns/mlflow.db mlruns/artifacts

@@ -1,6 +1,6 @@
 """Build the seedling: corpus -> tokenizer -> pretraining -> a folder to load.
 
-    python -m echoes_lib.models.seedling.build --minutes 25
+    python -m echoes_lib.models.seedling.build --work data/seedling
 
 What it does not do: download anything. The text is written from a seed, the
 weights begin as noise, and the same seed on the same machine gives the same
@@ -32,7 +32,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast
 from echoes_lib.models.seedling import SEEDLING_DIR
 from echoes_lib.models.seedling.architecture import new_model, seedling_config, train_tokenizer
 from echoes_lib.models.seedling.corpus import conversations, held_out
-from echoes_lib.models.seedling.pretrain import PretrainArgs, bits_per_byte, pretrain
+from echoes_lib.models.seedling.pretrain import CHECKPOINT, PretrainArgs, bits_per_byte, pretrain
 
 __all__ = ["build", "encode_corpus", "main"]
 
@@ -172,6 +172,8 @@ def build(out: Path, tokens: int, seed: int = 0, work: Path | None = None) -> di
         "curve": [[step, round(loss, 4), round(seconds, 1)] for step, loss, seconds in curve],
     }
     _save(out, model.cpu(), tokenizer, record)
+    if work:  # a finished build is not to be gone on from, perhaps with another corpus
+        (work / CHECKPOINT).unlink(missing_ok=True)
     return record
 
 
@@ -188,7 +190,7 @@ def main(argv: list[str] | None = None) -> None:
     """Read the command line and build."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--minutes", type=float, default=25.0, help="on two free cores; fixes how many tokens")
+    add("--minutes", type=float, default=11.44, help="on two free cores; fixes how many tokens")
     add("--out", type=Path, default=SEEDLING_DIR, help="replaced when everything is finished")
     add("--work", type=Path, default=None, help="folder for checkpoints, to resume a killed run")
     add("--seed", type=int, default=0, help="decides text, weights and order")
