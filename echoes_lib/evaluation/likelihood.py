@@ -36,8 +36,14 @@ class Bits:
 
 
 @dataclass(frozen=True)
-class _Target:
-    """Ids of prompt and answer, the answer's first token, how many bytes the answer's cover."""
+class Target:
+    """What is scored of one answer.
+
+    Attributes:
+        ids: Tokens of prompt and answer.
+        first: Where the answer's begin.
+        n_bytes: How many bytes of UTF-8 they cover.
+    """
 
     ids: list[int]
     first: int
@@ -67,7 +73,7 @@ def score_answers(
     Raises:
         ModelError: a prompt alone is longer than `max_length`.
     """
-    targets = [_target(tokenizer, messages, answer, max_length) for messages, answer in pairs]
+    targets = [answer_tokens(tokenizer, messages, answer, max_length) for messages, answer in pairs]
     # Neighbours of like length waste the least padding.
     order = sorted(range(len(targets)), key=lambda i: len(targets[i].ids))
     found: dict[int, Bits] = {}
@@ -78,8 +84,20 @@ def score_answers(
     return [found[i] for i in range(len(targets))]
 
 
-def _target(tokenizer: Any, messages: Sequence[Message], answer: str, max_length: int) -> _Target:
-    """Find the tokens of the answer by their place in the rendered text."""
+def answer_tokens(
+    tokenizer: Any, messages: Sequence[Message], answer: str, max_length: int
+) -> Target:
+    """Find the tokens of the answer by their place in the rendered text.
+
+    Args:
+        tokenizer: its fast tokenizer, with a chat template.
+        messages: what stands before the answer.
+        answer: the person's words.
+        max_length: tokens of prompt and answer that are looked at.
+
+    Raises:
+        ModelError: the prompt alone is longer than `max_length`.
+    """
     spoken = {"role": "assistant", "content": answer}
     whole = encode_chat(tokenizer, [*messages, spoken], reply_next=False)
     begin, end = whole.answer
@@ -90,7 +108,7 @@ def _target(tokenizer: Any, messages: Sequence[Message], answer: str, max_length
             f"max_length={max_length} tokens end before the answer begins (token {inside[0]}): "
             "raise max_length in 4_evaluate.yaml"
         )
-    return _Target(whole.ids[: kept[-1] + 1], kept[0], _n_bytes(whole, answer, inside, kept))
+    return Target(whole.ids[: kept[-1] + 1], kept[0], _n_bytes(whole, answer, inside, kept))
 
 
 def _n_bytes(whole: Encoded, answer: str, inside: list[int], kept: list[int]) -> int:
@@ -99,7 +117,7 @@ def _n_bytes(whole: Encoded, answer: str, inside: list[int], kept: list[int]) ->
     return len(whole.text[whole.answer[0] : whole.offsets[kept[-1]][1]].encode())
 
 
-def _batch_bits(model: Any, targets: Sequence[_Target]) -> list[float]:
+def _batch_bits(model: Any, targets: Sequence[Target]) -> list[float]:
     """Sum -log2 p over each answer's tokens; prompts of a batch are padded on the right."""
     width = max(len(t.ids) for t in targets)
     ids = torch.tensor([t.ids + [0] * (width - len(t.ids)) for t in targets])
@@ -112,7 +130,7 @@ def _batch_bits(model: Any, targets: Sequence[_Target]) -> list[float]:
     ]
 
 
-def _answer_nats(logits: torch.Tensor, target: _Target) -> torch.Tensor:
+def _answer_nats(logits: torch.Tensor, target: Target) -> torch.Tensor:
     """Sum the loss over the answer's tokens; logits `(seq, vocabulary)`, in float32."""
     end = len(target.ids)
     wanted = torch.tensor(target.ids[target.first :], device=logits.device)

@@ -57,7 +57,9 @@ class Examples:
         return self.files["train_stage1"] + self.files["train_stage2"]
 
 
-def build_dataset(params: PreprocessParams, length: Length | None = None) -> Dataset:
+def build_dataset(
+    params: PreprocessParams, length: Length | None = None, folder: Path | None = None
+) -> Dataset:
     """Make the dataset of one person from the reflections database.
 
     The notebook 1_preprocess takes the same steps one by one and shows what lies between.
@@ -65,9 +67,10 @@ def build_dataset(params: PreprocessParams, length: Length | None = None) -> Dat
     Args:
         params: of 1_preprocess.
         length: messages -> tokens; the base model's tokenizer counts when omitted.
+        folder: where to write it; the step's own folder when omitted.
 
     Returns:
-        The dataset written under the step's folder.
+        The dataset as it was written.
 
     Raises:
         DataError: the reflections cannot be used.
@@ -78,7 +81,7 @@ def build_dataset(params: PreprocessParams, length: Length | None = None) -> Dat
     kept, drops = filter_answers(answers, measure_answers(answers), params)
     splits = split_kept(kept, drops, params)
     examples = make_examples(splits, person.name, params, length or token_counter(params))
-    return write_dataset(dataset_dir(params), person, drops, splits, examples, params)
+    return write_dataset(folder or dataset_dir(params), person, drops, splits, examples, params)
 
 
 def dataset_dir(params: PreprocessParams) -> Path:
