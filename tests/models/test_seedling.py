@@ -1,15 +1,10 @@
-"""The seedling: its corpus, template, tokenizer, weights, and training that resumes exactly."""
+"""The seedling: its template, tokenizer, weights, and training that resumes exactly."""
 
 import json
-import re
 
 import pytest
 
 from echoes_lib.models.seedling import SEEDLING_DIR
-from echoes_lib.models.seedling.corpus import PERSONAS, compose, conversations, held_out
-from echoes_lib.models.seedling.corpus.grammar import Scope, expand, parse
-from echoes_lib.models.seedling.corpus.inflect import forms
-from echoes_lib.models.seedling.corpus.library import read_library
 
 SYSTEM = {"role": "system", "content": "You are Luke."}
 FIRST = [{"role": "user", "content": "Who are you?"}, {"role": "assistant", "content": " Luke. "}]
@@ -42,111 +37,10 @@ ODD_TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def talks():
-    return list(conversations(300, seed=5))
-
-
-@pytest.fixture(scope="module")
 def tokenizer():
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(SEEDLING_DIR)
-
-
-def test_the_same_seed_writes_the_same_conversations(talks):
-    assert talks[40:60] == list(conversations(20, seed=5, start=40))
-    assert compose(5, 40) != compose(6, 40)
-
-
-def test_every_conversation_has_a_persona_and_alternates(talks):
-    for talk in talks:
-        roles = [message["role"] for message in talk]
-        assert roles == ["system", *["user", "assistant"] * (len(roles) // 2)]
-        assert 3 <= len(roles) <= 7
-        assert talk[0]["content"].startswith("You are ")
-
-
-def test_the_wished_persona_is_the_usual_one(talks):
-    wished = (
-        "You are {name}, sharing your authentic thoughts and experiences with warmth and wisdom."
-    )
-    assert wished == PERSONAS[0]
-    pattern = wished.replace("{name}", r"\w+")
-    assert sum(bool(re.fullmatch(pattern, talk[0]["content"])) for talk in talks) > 100
-
-
-def test_answers_are_english_of_the_wished_length(talks):
-    answers = [m["content"] for talk in talks for m in talk if m["role"] == "assistant"]
-    lengths = [len(answer.split()) for answer in answers]
-    assert max(lengths) <= 240
-    # The short ones answer a greeting or the question whether this is an AI.
-    assert sum(length < 60 for length in lengths) < 0.08 * len(lengths)
-    assert not any(re.search(r"[<>|()]|\ba [aeio]", answer) for answer in answers)
-
-
-def test_long_sentences_seldom_repeat():
-    answers = (
-        m["content"] for talk in conversations(600) for m in talk if m["role"] == "assistant"
-    )
-    long = [s for a in answers for s in re.split(r"(?<=[.!?]) ", a) if len(s.split()) >= 12]
-    assert len(set(long)) > 0.75 * len(long)
-
-
-def test_held_out_people_and_words_are_new():
-    seen = {
-        talk[0]["content"] + talk[1]["content"] + talk[2]["content"] for talk in conversations(200)
-    }
-    fresh = {talk[0]["content"] + talk[1]["content"] + talk[2]["content"] for talk in held_out(50)}
-    assert len(fresh) == 50 and not fresh & seen
-
-
-def test_no_question_is_a_question_of_the_sample():
-    sample = SEEDLING_DIR.parents[2] / "reflections" / "sample" / "questions.jsonl"
-    asked = {json.loads(line)["question_text"].lower() for line in sample.read_text().splitlines()}
-    ours = {
-        m["content"].lower() for talk in conversations(1500) for m in talk if m["role"] == "user"
-    }
-    assert not asked & ours
-
-
-def test_every_frame_expands():
-    import random
-
-    from echoes_lib.models.seedling.corpus.people import invent
-
-    library = read_library()
-    person = invent(0, 0, library.banks)
-    frames = [frame for bank in library.banks.values() for frame in bank]
-    for topic in library.topics:
-        frames += topic.openings + topic.events + topic.lessons + topic.endings
-        frames += [frame for pair in topic.questions + topic.followups for frame in pair]
-    for frame in frames:
-        scope = Scope(library.banks, person.own, random.Random(frame))
-        for _ in range(3):
-            assert not re.search(r"[<>|()]", expand(frame, scope)), frame
-
-
-def test_grammar_binds_and_mends():
-    import random
-
-    scope = Scope({"pet": ["owl/owls", "eel/eels"]}, {}, random.Random(1))
-    first = expand("a <pet.k>. many <pet.k:1>, and i(| too).", scope)
-    assert re.fullmatch(r"An (owl|eel)\. Many \1s, and I( too)?\.", first)
-    with pytest.raises(ValueError, match="brackets"):
-        parse("(open")
-
-
-@pytest.mark.parametrize(
-    ("phrase", "expected"),
-    [
-        ("chop the onions", "chop the onions/chopped the onions/chopping the onions"),
-        ("bury the dog", "bury the dog/buried the dog/burying the dog"),
-        ("lie", "lie/lay/lying"),
-        ("write a list", "write a list/wrote a list/writing a list"),
-    ],
-)
-def test_verbs_inflect(phrase, expected):
-    assert forms(phrase) == expected
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
@@ -192,7 +86,7 @@ def test_the_shipped_weights_load_and_answer(tokenizer):
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(SEEDLING_DIR, dtype=torch.float32)
-    assert 3.5e6 < sum(p.numel() for p in model.parameters()) < 4.5e6
+    assert 4e6 <= sum(p.numel() for p in model.parameters()) <= 10e6
     prompt = tokenizer.apply_chat_template(GOLDEN["a prompt"][0], return_tensors="pt")
     with torch.inference_mode():
         logits = model(prompt["input_ids"]).logits
@@ -204,7 +98,7 @@ def test_the_record_tells_how_the_weights_were_made():
     record = json.loads((SEEDLING_DIR / "training.json").read_text())
     assert record["tokens"] > 0 and record["curve"][-1][1] < record["curve"][0][1]
     assert 0 < record["held_out_bits_per_byte"] < 2
-    assert {"seed", "conversations", "pretrain_s", "versions", "tokens_sha256"} <= record.keys()
+    assert {"seed", "conversations", "pretrain_s", "versions", "precision"} <= record.keys()
 
 
 @pytest.fixture
@@ -221,18 +115,22 @@ def one_thread():
 TINY = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 32}
 
 
-def tiny_run(folder=None, stop_after=None, steps=8, model_seed=3):
+def talks_of(count, seed=0):
     import numpy as np
 
+    rng = np.random.default_rng(seed)
+    return [rng.integers(6, 64, rng.integers(4, 20)).astype(np.uint16) for _ in range(count)]
+
+
+def tiny_run(folder=None, stop_after=None, count=40, model_seed=3):
     from echoes_lib.models.seedling.architecture import new_model, seedling_config
     from echoes_lib.models.seedling.pretrain import PretrainArgs, pretrain
 
     model = new_model(seedling_config(**TINY), model_seed)
-    tokens = np.random.default_rng(0).integers(6, 64, 400).astype(np.uint16)
     args = PretrainArgs(
-        steps=steps, block_tokens=16, warmup_steps=2, decay_steps=2, checkpoint_every=3, log_every=2
+        batch_tokens=64, context=32, checkpoint_every=3, log_every=2, compiled=False
     )
-    return model, pretrain(model, tokens, args, folder, stop_after)
+    return model, pretrain(model, talks_of(count), args, folder, stop_after)
 
 
 def same_weights(one, other):
@@ -246,19 +144,56 @@ def same_weights(one, other):
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, stop_after):
     whole, curve = tiny_run()
     tiny_run(tmp_path, stop_after)
-    resumed, _ = tiny_run(tmp_path, model_seed=99)
+    resumed, again = tiny_run(tmp_path, model_seed=99)
     assert same_weights(whole, resumed)
-    assert curve[-1][0] == 8
-
-
-@pytest.mark.usefixtures("one_thread")
-def test_the_end_may_move_while_the_rate_is_level(tmp_path):
-    tiny_run(tmp_path, stop_after=4, steps=12)
-    assert same_weights(tiny_run(steps=8)[0], tiny_run(tmp_path, steps=8)[0])
+    assert curve[-1][0] == again[-1][0] > 7
+    assert not same_weights(whole, tiny_run(model_seed=4)[0])
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     tiny_run(tmp_path)
-    with pytest.raises(ValueError, match="other arguments"):
-        tiny_run(tmp_path, steps=9)
+    with pytest.raises(ValueError, match="belongs to a run"):
+        tiny_run(tmp_path, count=80)
+
+
+def test_every_conversation_is_read_once_and_rows_of_a_batch_are_alike():
+    from echoes_lib.models.seedling.batches import plan_batches
+
+    lengths = [len(talk) for talk in talks_of(3000)]
+    plan = plan_batches(lengths, 256, 48)
+    assert sorted(n for batch in plan for row in batch for n in row) == [*range(3000)]
+    sizes = [[sum(lengths[n] for n in row) for row in batch] for batch in plan]
+    assert all(max(batch) * len(batch) <= 256 for batch in sizes)
+    padded = sum(max(batch) * len(batch) for batch in sizes)
+    assert sum(map(sum, sizes)) > 0.9 * padded
+    assert max(map(max, sizes)) > 40, "no row is filled up to the context"
+    assert (
+        plan_batches(lengths[:1024], 256, 48) == plan[: len(plan_batches(lengths[:1024], 256, 48))]
+    )
+
+
+def test_a_batch_has_targets_where_it_has_tokens():
+    import numpy as np
+
+    from echoes_lib.models.seedling.batches import IGNORED, lay_out
+
+    talks = [np.array([1, 7, 8, 2]), np.array([1, 9, 2]), np.array([1, 5, 6, 7, 8, 9, 2])]
+    inputs, targets = lay_out([[0, 1], [1], [2]], talks, context=6, pad=0)
+    assert inputs.tolist() == [[1, 7, 8, 2, 1, 9], [1, 9, 0, 0, 0, 0], [1, 5, 6, 7, 8, 9]]
+    ignored = [IGNORED] * 4
+    assert targets.tolist() == [[7, 8, 2, 1, 9, 2], [9, 2, *ignored], [5, 6, 7, 8, 9, 2]]
+
+
+def test_hidden_tokens_depend_on_the_step_alone():
+    import torch
+
+    from echoes_lib.models.seedling.pretrain import PretrainArgs, _hide
+
+    inputs = torch.full((20, 50), 9)
+    args = PretrainArgs(token_dropout=0.1)
+    first = _hide(inputs, 3, args)
+    assert torch.equal(first, _hide(inputs, 3, args))
+    assert not torch.equal(first, _hide(inputs, 4, args))
+    assert 0.05 < (first == 0).float().mean().item() < 0.15
+    assert torch.equal(_hide(inputs, 3, PretrainArgs(token_dropout=0.0)), inputs)

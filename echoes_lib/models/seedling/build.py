@@ -6,7 +6,7 @@ What it does not do: download anything. The text is written from a seed, the
 weights begin as noise, and the same seed on the same machine gives the same
 folder.
 
-Shape: seed + number of tokens -> `weights/` with config.json,
+Shape: seed + number of conversations -> `weights/` with config.json,
 generation_config.json, model.safetensors (float16), tokenizer files and
 training.json.
 """
@@ -21,6 +21,7 @@ import platform
 import shutil
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tokenizers
@@ -32,44 +33,50 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast
 from echoes_lib.models.seedling import SEEDLING_DIR
 from echoes_lib.models.seedling.architecture import new_model, seedling_config, train_tokenizer
 from echoes_lib.models.seedling.corpus import conversations, held_out
-from echoes_lib.models.seedling.pretrain import CHECKPOINT, PretrainArgs, bits_per_byte, pretrain
+from echoes_lib.models.seedling.pretrain import (
+    CHECKPOINT,
+    PretrainArgs,
+    bits_per_byte,
+    half_precision,
+    pretrain,
+)
 
-__all__ = ["build", "encode_corpus", "main"]
+__all__ = ["Written", "build", "main", "read_corpus", "render"]
 
-# What two CPU cores manage; minutes become a number of tokens by this figure, so that
-# a slow day costs time and never changes the result.
-TOKENS_PER_MINUTE = 240_000
-TOKENIZER_CONVERSATIONS = 3000
+CONVERSATIONS = 60_000
+TOKENIZER_CONVERSATIONS = 10_000
 HELD_OUT_CONVERSATIONS = 200
 CHUNK = 256
 THREADS = 2
 
 
-def encode_corpus(
-    tokenizer: PreTrainedTokenizerFast, needed: int, seed: int
-) -> tuple[np.ndarray, int]:
-    """Write conversations until there are enough tokens.
+class Written(NamedTuple):
+    """A corpus: the ids of each conversation `(n,)`, and the messages that they render."""
+
+    tokens: list[np.ndarray]
+    messages: list[list[dict[str, str]]]
+
+    def sha256(self) -> str:
+        """Return the hash of all ids in their order."""
+        return hashlib.sha256(np.concatenate(self.tokens).tobytes()).hexdigest()
+
+
+def read_corpus(tokenizer: PreTrainedTokenizerFast, count: int, seed: int) -> Written:
+    """Write conversations and encode them.
 
     Args:
         tokenizer: Carries the chat template.
-        needed: Tokens wanted.
+        count: How many.
         seed: The corpus seed.
-
-    Returns:
-        Token ids `(n,)` with n at least `needed`, and how many conversations they are.
     """
-    pieces: list[np.ndarray] = []
-    total = count = 0
-    with tqdm(total=needed, desc="corpus", unit="tok", mininterval=5) as bar:
-        while total < needed:
-            talks = conversations(CHUNK, seed, start=count)
-            texts = [render(tokenizer, messages) for messages in talks]
-            ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
-            pieces += [np.array(row, dtype=np.uint16) for row in ids]
-            added = sum(map(len, ids))
-            total, count = total + added, count + len(texts)
-            bar.update(added)
-    return np.concatenate(pieces), count
+    written = Written([], [])
+    for start in tqdm(range(0, count, CHUNK), "corpus", mininterval=5):
+        talks = list(conversations(min(CHUNK, count - start), seed, start=start))
+        texts = [render(tokenizer, messages) for messages in talks]
+        ids = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        written.tokens.extend(np.array(row, dtype=np.uint16) for row in ids)
+        written.messages.extend(talks)
+    return written
 
 
 def render(tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]]) -> str:
@@ -134,12 +141,12 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **libraries}
 
 
-def build(out: Path, tokens: int, seed: int = 0, work: Path | None = None) -> dict:
+def build(out: Path, count: int, seed: int = 0, work: Path | None = None) -> dict:
     """Build the seedling into a folder.
 
     Args:
         out: Replaced when everything is finished, untouched before.
-        tokens: How many to train on, each seen once.
+        count: How many conversations to train on, each read once.
         seed: Decides text, weights and order.
         work: Checkpoint folder; None means the run cannot be resumed.
 
@@ -149,25 +156,26 @@ def build(out: Path, tokens: int, seed: int = 0, work: Path | None = None) -> di
     torch.set_num_threads(THREADS)
     began = time.perf_counter()
     tokenizer = _train_tokenizer(seed)
-    args = _args(tokens, seed)
-    used = args.steps * args.batch_size * args.block_tokens
-    stream, count = encode_corpus(tokenizer, used + 1, seed)
+    written = read_corpus(tokenizer, count, seed)
+    args = PretrainArgs(seed=seed)
     model = new_model(seedling_config(), seed)
     if torch.cuda.is_available():
         model.cuda()
+    device = next(model.parameters()).device
     ready = time.perf_counter()
-    curve = pretrain(model, stream, args, work)
+    curve = pretrain(model, written.tokens, args, work)
     record = {
         "seed": seed,
         "conversations": count,
-        "tokens": used,
-        "tokens_sha256": hashlib.sha256(stream[: used + 1].tobytes()).hexdigest(),
+        "tokens": sum(map(len, written.tokens)),
+        "tokens_sha256": written.sha256(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "args": dataclasses.asdict(args),
         "held_out_bits_per_byte": round(_score(model, tokenizer, seed), 4),
         "corpus_s": round(ready - began, 1),
         "pretrain_s": round(curve[-1][2], 1),
-        "device": next(model.parameters()).device.type,
+        "device": device.type,
+        "precision": "bfloat16" if half_precision(device) else "float32",
         "versions": _versions(),
         "curve": [[step, round(loss, 4), round(seconds, 1)] for step, loss, seconds in curve],
     }
@@ -177,25 +185,16 @@ def build(out: Path, tokens: int, seed: int = 0, work: Path | None = None) -> di
     return record
 
 
-def _args(tokens: int, seed: int) -> PretrainArgs:
-    shape = PretrainArgs(steps=1)
-    steps = max(1, tokens // (shape.batch_size * shape.block_tokens))
-    # A short build must still rise, stay and fall.
-    warmup, decay = min(shape.warmup_steps, steps // 5), min(shape.decay_steps, steps // 4)
-    changes = {"steps": steps, "warmup_steps": warmup, "decay_steps": decay, "seed": seed}
-    return dataclasses.replace(shape, **changes)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Read the command line and build."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--minutes", type=float, default=11.44, help="on two free cores; fixes how many tokens")
+    add("--conversations", type=int, default=CONVERSATIONS, help="to read, each once")
     add("--out", type=Path, default=SEEDLING_DIR, help="replaced when everything is finished")
     add("--work", type=Path, default=None, help="folder for checkpoints, to resume a killed run")
     add("--seed", type=int, default=0, help="decides text, weights and order")
     given = parser.parse_args(argv)
-    record = build(given.out, int(given.minutes * TOKENS_PER_MINUTE), given.seed, given.work)
+    record = build(given.out, given.conversations, given.seed, given.work)
     print(f"{given.out}: {record['held_out_bits_per_byte']} bits per byte on people it never saw")
 
 

@@ -1,34 +1,34 @@
-"""Train a causal language model from nothing on a stream of tokens.
+"""Train a causal language model from nothing on conversations.
 
-A plain loop: fixed-length blocks cut from the concatenated conversations, AdamW,
-a rate that rises, stays and falls. The batch of a step depends on the seed and
-the step number alone, so a run that was killed continues from its checkpoint to
-the same weights, bit for bit on the same machine. Before the fall begins, a run
-may also be continued with another number of steps, shorter or longer, and still
-equals the run that had this number from the start.
+A plain loop over planned batches, and a rate that rises, stays and falls. What a step does
+depends on the seed and the step number alone, so a run that was killed continues from its
+checkpoint to the same weights, bit for bit on the same machine.
 
-What it does not do: write the corpus (`corpus`), adapters, or several devices.
-Blocks may hold the end of one conversation and the start of the next; `<s>`
-between them is all that tells the model so.
+What it does not do: write the corpus (`corpus`), choose batches (`batches`), adapters, or
+several devices.
 
-Shape: model + tokens (n,) -> the model, trained in place, and its loss curve.
+Shape: model + conversations (arrays of ids) -> the model, trained in place, and its loss curve.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.optim import Optimizer
 from tqdm import tqdm
 
-__all__ = ["PretrainArgs", "bits_per_byte", "learning_rate_at", "pretrain"]
+from echoes_lib.models.seedling.batches import IGNORED, lay_out, plan_batches
+from echoes_lib.models.seedling.optimizers import Optimizers, rate_at
+
+__all__ = ["CHECKPOINT", "PretrainArgs", "bits_per_byte", "half_precision", "pretrain"]
 
 CHECKPOINT = "checkpoint.pt"
 Curve = list[tuple[int, float, float]]
@@ -40,98 +40,67 @@ class PretrainArgs:
     """How to train.
 
     Attributes:
-        steps: Optimizer steps.
-        batch_size: Blocks per step.
-        block_tokens: Tokens per block; no text is seen in a longer piece than this.
-        whole_every: Every so many steps the blocks are read whole, otherwise as
-            halves: attention over halves is cheaper, and most conversations fit.
-        learning_rate: Peak, reached after the warmup.
-        warmup_steps: Steps of linear rise.
-        decay_steps: Steps of linear fall at the end.
-        final_ratio: What is left of the peak at the last step.
-        weight_decay: On matrices only.
+        batch_tokens: The most tokens of a step, padding included.
+        context: Tokens of the longest row.
+        token_dropout: Share of input tokens that are hidden behind `<unk>`, so that the model
+            leans on the whole context and not on the last words of a frame, 0-1.
+        matrix_learning_rate: Peak of Muon, reached after the warmup.
+        learning_rate: Peak of AdamW, likewise.
+        warmup_ratio: Share of the steps in which the rates rise.
+        decay_ratio: Share of the steps, at the end, in which they fall.
+        final_ratio: What is left of the peaks at the last step.
+        weight_decay: On the matrices inside the layers.
         max_grad_norm: Gradients longer than this are shortened to it.
         checkpoint_every: Steps between checkpoints.
         log_every: Steps between points of the curve.
-        seed: Orders the blocks.
+        seed: Orders the batches and hides tokens.
+        compiled: Let torch.compile fuse what it can, a third faster; where there is no C++
+            compiler the run is not compiled, whatever this says.
     """
 
-    steps: int
-    batch_size: int = 2
-    block_tokens: int = 1024
-    whole_every: int = 4
-    learning_rate: float = 2e-3
-    warmup_steps: int = 100
-    decay_steps: int = 500
+    batch_tokens: int = 4096
+    context: int = 1024
+    token_dropout: float = 0.05
+    matrix_learning_rate: float = 1e-2
+    learning_rate: float = 4e-3
+    warmup_ratio: float = 0.02
+    decay_ratio: float = 0.4
     final_ratio: float = 0.02
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     max_grad_norm: float = 1.0
     checkpoint_every: int = 100
     log_every: int = 20
     seed: int = 0
+    compiled: bool = True
 
 
-def learning_rate_at(step: int, args: PretrainArgs) -> float:
-    """Return the rate of a step: a linear rise, a plain, a linear fall.
+def half_precision(device: torch.device) -> bool:
+    """Say whether the device multiplies bfloat16 in hardware; others are slower by it.
 
-    Example:
-        >>> args = PretrainArgs(steps=10, warmup_steps=2, decay_steps=4, learning_rate=1.0)
-        >>> learning_rate_at(0, args), learning_rate_at(5, args)
-        (0.5, 1.0)
-
-    Source: warmup-stable-decay, MiniCPM, arXiv 2404.06395.
+    Two builds are equal byte for byte only if this is the same for both.
     """
-    if step < args.warmup_steps:
-        return args.learning_rate * (step + 1) / args.warmup_steps
-    left = min(1.0, (args.steps - 1 - step) / max(1, args.decay_steps))
-    return args.learning_rate * (args.final_ratio + (1 - args.final_ratio) * left)
+    if device.type == "cuda":
+        return True
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-def _blocks(tokens: np.ndarray, args: PretrainArgs) -> np.ndarray:
-    """Cut the stream into rows of inputs plus the one token after them: (n, block + 1)."""
-    count = (len(tokens) - 1) // args.block_tokens
-    if count < args.batch_size:
-        raise ValueError(
-            f"{len(tokens)} tokens make {count} blocks, fewer than "
-            f"batch_size={args.batch_size}: write more text"
-        )
-    starts = np.arange(count)[:, None] * args.block_tokens
-    return tokens[starts + np.arange(args.block_tokens + 1)[None, :]].astype(np.int64)
+def _loss(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the targets that count; both `(rows, width)`."""
+    device = inputs.device
+    half = half_precision(device)
+    with torch.autocast(device.type, torch.bfloat16) if half else contextlib.nullcontext():
+        logits = model(input_ids=inputs, use_cache=False).logits
+    return functional.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED
+    )
 
 
-def _batch(blocks: np.ndarray, step: int, args: PretrainArgs) -> torch.Tensor:
-    """Return the rows of a step: (batch, block + 1).
-
-    The first pass reads in the order of writing, which is random already and does
-    not change when the corpus grows; every later pass has an order of its own.
-    """
-    epoch, at = divmod(step, len(blocks) // args.batch_size)
-    order = np.arange(len(blocks))
-    if epoch:
-        np.random.default_rng((args.seed, epoch)).shuffle(order)
-    return torch.from_numpy(blocks[order[at * args.batch_size : (at + 1) * args.batch_size]])
-
-
-def _optimizer(model: torch.nn.Module, args: PretrainArgs) -> torch.optim.AdamW:
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": args.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=args.learning_rate, betas=(0.9, 0.95), fused=True)
-
-
-def _loss(model: torch.nn.Module, rows: torch.Tensor, pieces: int = 1) -> torch.Tensor:
-    """Mean cross-entropy of rows (batch, block + 1), each cut into so many pieces."""
-    device = next(model.parameters()).device
-    inputs, targets = rows.to(device)[:, :-1], rows.to(device)[:, 1:]
-    inputs = inputs.reshape(len(rows) * pieces, -1)
-    # bf16 only on CUDA: on CPUs without bf16 units it is 25 times slower than fp32.
-    cuda = device.type == "cuda"
-    with torch.autocast("cuda", torch.bfloat16) if cuda else contextlib.nullcontext():
-        logits = model(input_ids=inputs, use_cache=False).logits  # (batch, block, vocabulary)
-    return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
+def _hide(inputs: torch.Tensor, step: int, args: PretrainArgs) -> torch.Tensor:
+    """Put `<unk>`, id 0, in the place of some tokens, chosen by the step."""
+    chance = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
+    hidden = torch.rand(inputs.shape, generator=chance) < args.token_dropout
+    return inputs.masked_fill(hidden, 0)
 
 
 def _save(path: Path, state: dict) -> None:
@@ -142,40 +111,35 @@ def _save(path: Path, state: dict) -> None:
     beside.replace(path)
 
 
-def _resume(path: Path, model: torch.nn.Module, optimizer: Optimizer, args: PretrainArgs) -> State:
-    """Load a checkpoint into model and optimizer; return its step and curve."""
+def _resume(
+    path: Path, model: torch.nn.Module, optimizers: Optimizers, args: PretrainArgs, steps: int
+) -> State:
+    """Load a checkpoint into model and optimizers; return its step and curve."""
     if not path.exists():
         return 0, []
     saved = torch.load(path, map_location=next(model.parameters()).device, weights_only=False)
-    _check_same_run(path, saved["args"], saved["step"], args)
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    return saved["step"], saved["curve"]
-
-
-def _check_same_run(path: Path, old: PretrainArgs, step: int, args: PretrainArgs) -> None:
-    falling = min(old.steps - old.decay_steps, args.steps - args.decay_steps)
-    same = replace(old, steps=args.steps, decay_steps=args.decay_steps) == args
-    # Up to the fall the rate knows nothing of the end, so the end may still move.
-    if not same or (step > falling and old != args):
+    if (saved["args"], saved["steps"]) != (args, steps):
         raise ValueError(
-            f"{path} at step {step} belongs to a run with other arguments ({old}): "
-            "delete it or use another folder"
+            f"{path} belongs to a run of {saved['steps']} steps with {saved['args']}, this one "
+            f"has {steps} steps: delete it or use another folder"
         )
+    model.load_state_dict(saved["model"])
+    optimizers.load_state_dict(saved["optimizers"])
+    return saved["step"], saved["curve"]
 
 
 def pretrain(
     model: torch.nn.Module,
-    tokens: np.ndarray,
+    conversations: Sequence[np.ndarray],
     args: PretrainArgs,
     checkpoint_dir: Path | None = None,
     stop_after: int | None = None,
 ) -> Curve:
-    """Train in place.
+    """Train in place, each conversation once.
 
     Args:
-        model: A causal language model that takes `input_ids` and returns `.logits`.
-        tokens: The corpus, `(n,)` unsigned integers.
+        model: A causal language model with `model.layers` that returns `.logits`.
+        conversations: Token ids of each.
         args: How to train.
         checkpoint_dir: Where to save and resume; None keeps nothing.
         stop_after: Save and leave after this step, as a kill would; for tests.
@@ -185,47 +149,63 @@ def pretrain(
         those of killed processes included).
 
     Raises:
-        ValueError: Too few tokens, or the checkpoint has other arguments.
+        ValueError: The checkpoint is of another run.
     """
-    blocks, optimizer = _blocks(tokens, args), _optimizer(model, args)
+    plan = plan_batches([*map(len, conversations)], args.batch_tokens, args.context, args.seed)
+    rates = args.matrix_learning_rate, args.learning_rate
+    optimizers = Optimizers(model, *rates, args.weight_decay)
     path = checkpoint_dir / CHECKPOINT if checkpoint_dir else None
-    start, curve = _resume(path, model, optimizer, args) if path else (0, [])
-    last = min(args.steps, stop_after or args.steps)
+    start, curve = _resume(path, model, optimizers, args, len(plan)) if path else (0, [])
+    device = next(model.parameters()).device
+    loss_of = _fused(args)
+    last = min(len(plan), stop_after or len(plan))
     began = time.perf_counter() - (curve[-1][2] if curve else 0.0)
     model.train()
     losses: list[float] = []
     steps = range(start, last)
-    bar = tqdm(steps, "pretrain", total=args.steps, unit="step", initial=start, mininterval=5)
+    bar = tqdm(steps, "pretrain", total=len(plan), unit="step", initial=start, mininterval=5)
     for step in bar:
-        losses.append(_step(model, optimizer, _batch(blocks, step, args), step, args))
+        inputs, targets = lay_out(plan[step], conversations, args.context, pad=0)
+        loss = loss_of(model, _hide(inputs, step, args).to(device), targets.to(device))
+        ratio = _ratio(step, len(plan), args)
+        losses.append(_move(model, optimizers, loss, ratio, args.max_grad_norm))
         done = step + 1
         if done % args.log_every == 0 or done == last:
             curve.append((done, sum(losses) / len(losses), time.perf_counter() - began))
             losses.clear()
             bar.set_postfix(loss=f"{curve[-1][1]:.3f}", refresh=False)
         if path and (done % args.checkpoint_every == 0 or done == last):
-            _save(path, _state(model, optimizer, args, done, curve))
+            state = {"args": args, "steps": len(plan), "step": done, "curve": curve}
+            _save(path, state | _weights(model, optimizers))
     return curve
 
 
-def _step(
-    model: torch.nn.Module, optimizer: Optimizer, rows: torch.Tensor, step: int, args: PretrainArgs
+def _fused(args: PretrainArgs) -> Callable[..., torch.Tensor]:
+    """Return the loss, compiled once for all shapes where that is possible."""
+    can = args.compiled and any(map(shutil.which, ("g++", "clang++")))
+    return torch.compile(_loss, dynamic=True) if can else _loss
+
+
+def _ratio(step: int, steps: int, args: PretrainArgs) -> float:
+    warmup, decay = (max(1, round(steps * r)) for r in (args.warmup_ratio, args.decay_ratio))
+    return rate_at(step, steps, warmup, decay, args.final_ratio)
+
+
+def _move(
+    model: torch.nn.Module,
+    optimizers: Optimizers,
+    loss: torch.Tensor,
+    ratio: float,
+    max_norm: float,
 ) -> float:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate_at(step, args)
-    loss = _loss(model, rows, pieces=1 if step % args.whole_every == 0 else 2)
-    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), args.max_grad_norm)
-    optimizer.step()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    optimizers.step(ratio)
     return loss.item()
 
 
-def _state(
-    model: torch.nn.Module, optimizer: Optimizer, args: PretrainArgs, step: int, curve: Curve
-) -> dict:
-    weights, moments = model.state_dict(), optimizer.state_dict()
-    return {"model": weights, "optimizer": moments, "args": args, "step": step, "curve": curve}
+def _weights(model: torch.nn.Module, optimizers: Optimizers) -> dict:
+    return {"model": model.state_dict(), "optimizers": optimizers.state_dict()}
 
 
 @torch.inference_mode()
@@ -242,6 +222,7 @@ def bits_per_byte(model: torch.nn.Module, encoded: list[list[int]], texts: list[
     """
     model.eval()
     limit = model.config.max_position_embeddings + 1
-    rows = [torch.tensor([ids[:limit]]) for ids in encoded]
-    nats = sum(_loss(model, row).item() * (row.shape[1] - 1) for row in rows)
+    device = next(model.parameters()).device
+    rows = [torch.tensor([ids[:limit]], device=device) for ids in encoded]
+    nats = sum(_loss(model, r[:, :-1], r[:, 1:]).item() * (r.shape[1] - 1) for r in rows)
     return nats / math.log(2) / sum(len(text.encode()) for text in texts)

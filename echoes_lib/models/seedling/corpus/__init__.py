@@ -1,9 +1,11 @@
 """The text that the seedling is trained on, written here and nowhere else.
 
-    words.txt, themes/   phrase banks and topics, plain text, easy to extend
+    questions/           what people say to each reflection question, plain text, easy to extend
+    lives.txt            names, towns, trades
     library.py           reads them
-    grammar.py           expands a frame
-    style.py, people.py  voices and the invented people who have them
+    grammar.py           reads a frame in one of its many ways
+    style.py             voices and habits of speech
+    lives.py, society.py the invented people
     conversations.py     puts a conversation together
 
 What it does not do: hold or read any real person's words, nor the sample people

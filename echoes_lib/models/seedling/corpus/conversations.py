@@ -1,28 +1,34 @@
 """Compose conversations: a persona prompt, reflection questions, first-person answers.
 
-Conversation `i` of a seed is always the same, so a corpus needs no file: any
-number of conversations can be written again, in any order, from the seed.
+Conversation `i` of a seed is always the same, so a corpus needs no file: any number of
+conversations can be written again, in any order, from the seed. Stories are dealt like cards:
+each is told once before any is told again, every time in other words, and the person who
+tells it is one to whom it could have happened. A conversation goes on with a follow-up to the
+story or with another question to the same person, in the same voice.
 
-What it does not do: tell the truth. The people are invented, and a person's
-two conversations may contradict each other.
+What it does not do: tell the truth. The people are invented.
 
-Shape: seed + range -> iterator of `[{role, content}, …]`, system first, then
-user and assistant in turn, one to three times.
+Shape: seed + range -> iterator of `[{role, content}, …]`, system first, then user and
+assistant in turn, one to four times.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from echoes_lib.models.seedling.corpus.grammar import Scope, expand, tidy
-from echoes_lib.models.seedling.corpus.library import Library, Topic, read_library
-from echoes_lib.models.seedling.corpus.people import Person, invent
-from echoes_lib.models.seedling.corpus.style import speak
+from echoes_lib.models.seedling.corpus.grammar import Frame, fill, tidy
+from echoes_lib.models.seedling.corpus.library import Story, Topic, read_library
+from echoes_lib.models.seedling.corpus.lives import Life, scene
+from echoes_lib.models.seedling.corpus.society import HELD_OUT_START, agree, society
+from echoes_lib.models.seedling.corpus.style import VOICES, introduce, speak
 
 __all__ = ["PERSONAS", "compose", "conversations", "held_out"]
 
 Message = dict[str, str]
+Tale = tuple[Topic, Story]
 PERSONAS = (
     "You are {name}, sharing your authentic thoughts and experiences with warmth and wisdom.",
     "You are {name}. Answer as yourself, in your own words.",
@@ -32,144 +38,172 @@ PERSONAS = (
     "You are {name}, talking with somebody who wants to know you better.",
 )
 PERSONA_WEIGHTS = (10, 2, 2, 2, 2, 2)
-TURN_WEIGHTS = (6, 3, 1)
-PEOPLE = 6000
-# Far past every training conversation and person, whatever the corpus size.
-HELD_OUT_START = 10_000_000
-MAX_WORDS = 190
-STORY_CHANCE = 0.35
-ECHO_CHANCE = 0.75
-FILLERS = ("scene", "general", "general", "thought", "lookback", "aside")
+LEADS = (
+    "{name}, ",
+    "I have been wondering: ",
+    "If you do not mind my asking, ",
+    "Here is something I would like to know. ",
+    "Take your time with this one. ",
+    "Thinking about your life, ",
+    "An odd question: ",
+    "A question from a friend: ",
+)
+LEAD_CHANCE = 0.2
+MOST_TURNS = 4
+# An epoch deals a tale up to four times; a step of five keeps those visits apart, and shares no
+# factor with the two or three branches that most choices have.
+EPOCH_STEP = MOST_TURNS + 1
+TURN_WEIGHTS = (5, 4, 2, 1)
+FOLLOWUP_CHANCE = 0.5
 
 
-def _system(person: Person, rng: random.Random) -> str:
-    template = rng.choices(PERSONAS, PERSONA_WEIGHTS)[0]
-    trade = person.own["trade"][0].split("/")[0]
-    return tidy(template.format(name=person.name, trade=trade, town=person.own["town"][0]))
+@lru_cache(maxsize=1)
+def _tales() -> tuple[Tale, ...]:
+    return tuple((topic, story) for topic in read_library().topics for story in topic.stories)
 
 
-def _fresh(frames: list[str], said: set[str], rng: random.Random) -> str | None:
-    left = [frame for frame in frames if frame not in said]
-    if not left:
-        return None
-    said.add(frame := rng.choice(left))
-    return frame
+@lru_cache(maxsize=1)
+def _voices() -> dict[str, list[int]]:
+    """Return the numbers of the tales of each voice."""
+    tales = _tales()
+    return {v: [i for i, (_, story) in enumerate(tales) if story.voice == v] for v in VOICES}
 
 
-def _events(topic: Topic, said: set[str], count: int, rng: random.Random) -> list[str]:
-    """Pick events not told yet, in the order in which the topic tells them."""
-    left = [frame for frame in topic.events if frame not in said]
-    chosen = set(rng.sample(range(len(left)), min(count, len(left))))
-    picked = [frame for at, frame in enumerate(left) if at in chosen]
-    said.update(picked)
-    return picked
+@lru_cache(maxsize=64)
+def _dealt(seed: int, key: str, count: int) -> list[int]:
+    """Shuffle `range(count)` as the key says."""
+    order = list(range(count))
+    random.Random(f"{seed}:deal:{key}").shuffle(order)
+    return order
 
 
-def _middle(topic: Topic, said: set[str], length: int, person: Person, scope: Scope) -> list[str]:
-    """Mix events with scenes and reactions, enough for `length` words."""
-    rng = scope.rng
-    frames = _events(topic, said, max(1, round(length / 26)), rng)
-    between = ("scene", "general", "general", f"{person.style.tone}_line", "aside")
-    for bank in rng.sample(between, rng.randint(2, 3)):
-        frames.insert(rng.randint(0, len(frames)), scope.draw(bank))
-    if length > 110 and rng.random() < STORY_CHANCE:
-        frames.insert(rng.randint(0, len(frames)), scope.draw("anecdote"))
-    return frames
+def _choose(seed: int, index: int, turns: int) -> list[int]:
+    """Deal the tales of a conversation: the first from all, the others of the same voice.
+
+    Within an epoch each tale is dealt once as the first, once as the second, and so on.
+    """
+    epoch, at = divmod(index, len(_tales()))
+    first = _dealt(seed, f"{epoch}", len(_tales()))[at]
+    voice = _tales()[first][1].voice
+    alike = _voices()[voice]
+    place = alike.index(first)
+    dealt = [_dealt(seed, f"{epoch}:{voice}:{turn}", len(alike)) for turn in range(1, turns)]
+    return [first, *(alike[order[place]] for order in dealt)]
 
 
-def _answer(
-    first: str, topic: Topic, said: set[str], person: Person, scope: Scope, length: int
-) -> str:
-    rng, banks = scope.rng, scope.banks
-    frames = [first, *_middle(topic, said, length, person, scope)]
-    frames.append(_fresh(topic.lessons + banks["lookback"][:4], said, rng))
-    endings = topic.endings if rng.random() < 0.5 else banks[f"close_{person.style.tone}"]
-    last = _fresh(endings, said, rng)
-    parts = [expand(frame, scope) for frame in frames if frame]
-    while sum(len(part.split()) for part in parts) < length:
-        parts.insert(len(parts) - 1, expand(scope.draw(rng.choice(FILLERS)), scope))
-    parts = _within(parts, MAX_WORDS)
-    return speak(" ".join([*parts, expand(last, scope)] if last else parts), person.style, rng)
+def _cast(numbers: Sequence[int]) -> tuple[dict[int, int], frozenset[str]]:
+    """Leave out tales of a question already asked, or that cannot be the same person's.
+
+    Returns:
+        The tales left, by the turn for which they were dealt, and what their teller must be.
+    """
+    tales, kept, needs = _tales(), {}, frozenset()
+    for turn, number in enumerate(numbers):
+        topic, story = tales[number]
+        asked = any(tales[other][0] is topic for other in kept.values())
+        if not asked and agree(needs | story.needs):
+            kept[turn] = number
+            needs |= story.needs
+    return kept, needs
 
 
-def _within(parts: list[str], limit: int) -> list[str]:
-    kept, words = [], 0
-    for part in parts:
-        words += len(part.split())
-        if words > limit:
-            break
-        kept.append(part)
-    return kept
-
-
-def _short_answer(first: str, topic: Topic, scope: Scope, person: Person) -> str:
-    frames = [first, scope.rng.choice(topic.events), scope.rng.choice(topic.endings)]
-    return speak(" ".join(expand(frame, scope) for frame in frames), person.style, scope.rng)
-
-
-def _ask(question: str, scope: Scope) -> str:
-    """Put a lead before the question; after a comma or colon it loses its capital."""
-    lead = expand(scope.rng.choice(scope.banks["question_lead"]), scope)
-    asked = expand(question, scope)
-    return tidy(f"{lead} {_lower(asked) if lead[-1:] in (':', ',') else asked}")
-
-
-def _first_turn(topic: Topic, said: set[str], person: Person, scope: Scope) -> list[Message]:
-    rng = scope.rng
-    question, first = rng.choice(topic.questions)
-    asked = _ask(question, scope)
-    # Most answers take up the question's words; some people begin elsewhere.
-    if not topic.short and topic.openings and rng.random() >= ECHO_CHANCE:
-        first = rng.choice(topic.openings)
-    said.update((question, first))
-    if topic.short:
-        return _pair(asked, _short_answer(first, topic, scope, person))
-    length = person.style.length + rng.randint(-10, 20)
-    return _pair(asked, _answer(first, topic, said, person, scope, length))
-
-
-def _next_turn(
-    topic: Topic, said: set[str], person: Person, scope: Scope, library: Library
-) -> list[Message]:
-    pool = topic.followups if topic.followups and scope.rng.random() < 0.6 else library.followups
-    fresh = [pair for pair in pool if pair[0] not in said] or library.followups
-    question, first = scope.rng.choice(fresh)
-    said.add(question)
-    asked = expand(question, scope)
-    length = 60 + scope.rng.randint(0, 40)
-    return _pair(asked, _answer(first, topic, said, person, scope, length))
-
-
-def _lower(question: str) -> str:
-    return question if question.startswith("I ") else question[0].lower() + question[1:]
-
-
-def _pair(asked: str, answer: str) -> list[Message]:
-    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-
-
-def compose(seed: int, index: int, people: int = PEOPLE) -> list[Message]:
+def compose(seed: int, index: int) -> list[Message]:
     """Compose one conversation.
 
     Args:
         seed: The corpus seed.
-        index: Which conversation, 0 or more.
-        people: How many invented people the conversations are shared among.
+        index: Which conversation, 0 or more; those from `HELD_OUT_START` have other people.
 
     Returns:
-        Messages: system, then one to three pairs of user and assistant.
+        Messages: system, then one to four pairs of user and assistant.
     """
-    library = read_library()
     rng = random.Random(f"{seed}:conversation:{index}")
-    offset = HELD_OUT_START if index >= HELD_OUT_START else 0
-    person = invent(seed, offset + rng.randrange(people), library.banks)
-    scope = Scope(banks=library.banks, own=person.own, rng=rng)
-    topic, said = rng.choice(library.topics), set()
-    messages = [{"role": "system", "content": _system(person, rng)}]
-    messages += _first_turn(topic, said, person, scope)
-    for _ in range(0 if topic.short else rng.choices((0, 1, 2), TURN_WEIGHTS)[0]):
-        messages += _next_turn(topic, said, person, scope, library)
+    turns = rng.choices(range(1, MOST_TURNS + 1), TURN_WEIGHTS)[0]
+    numbers, needs = _cast(_choose(seed, index, turns))
+    life = society(seed, index >= HELD_OUT_START).find(_tales()[numbers[0]][1].voice, needs, rng)
+    epoch = index // len(_tales())
+    messages = [{"role": "system", "content": _system(life, rng)}]
+    for turn, number in numbers.items():
+        left = turns - len(messages) // 2
+        if left > 0:
+            visit = EPOCH_STEP * epoch + turn
+            messages += _exchange(seed, number, visit, life, rng, may_follow=left > 1)
     return messages
+
+
+def _system(life: Life, rng: random.Random) -> str:
+    template = rng.choices(PERSONAS, PERSONA_WEIGHTS)[0]
+    return tidy(template.format_map(life.facts))
+
+
+def _exchange(
+    seed: int, number: int, visit: int, life: Life, rng: random.Random, may_follow: bool
+) -> list[Message]:
+    """Ask for one tale and tell it, with a follow-up now and then."""
+    topic, story = _tales()[number]
+    facts = scene(life, rng, read_library().banks)
+    told = _read(story.sentences, f"{seed}:{number}", visit)
+    told = _around(topic, visit * len(topic.stories) + number, life, rng, told)
+    messages = [_asked(topic, facts, rng), _said(told, facts, life, rng)]
+    if story.followups and may_follow and rng.random() < FOLLOWUP_CHANCE:
+        at = rng.randrange(len(story.followups))
+        question, answer = story.followups[at]
+        told = _read(answer, f"{seed}:{number}:{at}", visit)
+        asked = tidy(fill(question.visit(0, visit), facts))
+        messages += [{"role": "user", "content": asked}, _said(told, facts, life, rng)]
+    return messages
+
+
+def _read(frames: Sequence[Frame], key: str, visit: int) -> list[str]:
+    """Read sentences in the words of a visit."""
+    starts = [zlib.crc32(f"{key}:{at}".encode()) for at in range(len(frames))]
+    return [frame.visit(start, visit) for frame, start in zip(frames, starts, strict=True)]
+
+
+def _around(
+    topic: Topic, telling: int, life: Life, rng: random.Random, told: list[str]
+) -> list[str]:
+    """Take up the question before the story, mostly, and close after it, seldom.
+
+    The sentences for it are dealt like the stories: each telling has the next.
+    """
+    if topic.openings and rng.random() < life.style.takes_up:
+        told = [*introduce(_next(topic.openings, telling), told[0], rng), *told[1:]]
+    if topic.endings and rng.random() < life.style.closes:
+        told = [*told, _next(topic.endings, telling)]
+    return told
+
+
+def _next(frames: Sequence[Frame], telling: int) -> str:
+    around, at = divmod(telling, len(frames))
+    return frames[at].visit(at, around)
+
+
+def _any(frames: Sequence[Frame], rng: random.Random) -> str:
+    frame = rng.choice(frames)
+    return frame.read(rng.randrange(frame.ways))
+
+
+def _asked(topic: Topic, facts: dict[str, str], rng: random.Random) -> Message:
+    """Ask; after a comma or colon the question loses its capital."""
+    asked = tidy(fill(_any(topic.questions, rng), facts))
+    if rng.random() < LEAD_CHANCE:
+        lead = rng.choice(LEADS).format_map(facts)
+        asked = lead + (asked if lead.endswith(". ") or _is_i(asked) else _lower(asked))
+    return {"role": "user", "content": asked}
+
+
+def _is_i(text: str) -> bool:
+    return text.startswith(("I ", "I'"))
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
+
+
+def _said(told: list[str], facts: dict[str, str], life: Life, rng: random.Random) -> Message:
+    text = tidy(fill(" ".join(told), facts))
+    return {"role": "assistant", "content": speak(text, life.style, rng)}
 
 
 def conversations(count: int, seed: int = 0, start: int = 0) -> Iterator[list[Message]]:

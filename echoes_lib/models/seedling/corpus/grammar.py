@@ -1,131 +1,150 @@
 """Expand sentence frames into English: the small grammar that the corpus is written in.
 
-A frame is a line of text with two marks. `(a|b)` is a choice, may nest, and an
-empty branch makes words optional. `<bank>` is a word or a frame drawn from the
-bank of that name. `<bank.k>` draws once per conversation and then repeats
-itself, so a dog named in the first sentence is the same dog in the last;
-`<bank.k:1>` takes the second form of an entry written `base/second/third`.
+A frame is a line of text with two marks. `{a|b}` is a choice, may nest, and an empty
+branch makes words optional. `[slot]` is a fact of the speaker's life, filled in later.
 
-What it does not do: choose which frames follow each other (`conversations`),
-or give a speaker a voice (`style`).
+The ways to read a frame are numbered, so that a frame which is used often can be read in
+another way each time instead of at random: `Frame.read(0)` to `Frame.read(ways - 1)`.
 
-Shape: frame (str) + Scope -> tidy English (str).
+What it does not do: fill slots (`lives`), choose frames (`conversations`), or give a speaker
+a voice (`style`).
+
+Shape: frame (str) + number (int) -> text (str) with its slots still open.
 """
 
 from __future__ import annotations
 
-import random
+import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
-__all__ = ["Scope", "expand", "parse", "sentences", "tidy"]
+__all__ = ["Frame", "fill", "frame", "sentence_frames", "sentences", "tidy"]
 
-TOKEN = re.compile(r"[()|]|<[^<>]+>|[^()|<>]+")
-SLOT = re.compile(r"<([a-z_]+)(?:\.([a-z0-9]+))?(?::(\d))?>")
+MARK = re.compile(r"[{}|]")
+SLOT = re.compile(r"\[([a-z_0-9]+)\]")
 VOWEL_SOUND = re.compile(
     r"\b([Aa]) (?=[aeiou]|hour|honest|heir)(?!uni|use|usu|eu|one\b|once)", re.IGNORECASE
 )
-REDRAWS = 6
+SENTENCE_END = re.compile(r'(?<=[.!?])(?:["\'])? (?=["\']?[A-Z\[{])')
+# The golden ratio: neighbouring numbers land far apart, so that two readings differ widely.
+STRIDE = (math.sqrt(5) - 1) / 2
 
 
-@dataclass
-class Scope:
-    """What the slots of one conversation may draw on, and what they drew.
+@dataclass(frozen=True)
+class Frame:
+    """A parsed frame: text and choices in a row, and in how many ways it reads.
 
     Attributes:
-        banks: Entries shared by everybody, by bank name.
-        own: Entries of one person, which hide a shared bank of the same name.
-        rng: The only source of chance.
-        bound: Entries that are fixed for this conversation, by `bank.label`.
-        used: Entries already drawn, so that "bread and bread" is rare.
+        items: Text, or for a choice its branches.
+        ways: How many different readings there are, 1 or more.
     """
 
-    banks: Mapping[str, Sequence[str]]
-    own: Mapping[str, Sequence[str]]
-    rng: random.Random
-    bound: dict[str, str] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)
+    items: tuple[str | tuple[Frame, ...], ...]
+    ways: int
 
-    def draw(self, bank: str) -> str:
-        """Return an entry of a bank, one not drawn before where that is easy.
+    def read(self, number: int) -> str:
+        """Return the reading of a number; numbers past the last begin anew."""
+        parts = []
+        for item in self.items:
+            if isinstance(item, str):
+                parts.append(item)
+            else:
+                number, at = divmod(number, sum(branch.ways for branch in item))
+                parts.append(_branch(item, at))
+        return "".join(parts)
 
-        Raises:
-            KeyError: Neither the person nor the shared banks hold `bank`.
+    def visit(self, start: int, visit: int) -> str:
+        """Return the reading of a visit: `ways` visits in a row never read the same.
+
+        Args:
+            start: Where this frame's own round begins.
+            visit: 0 for the first visit, 1 for the next.
         """
-        entries = self.own.get(bank) or self.banks[bank]
-        for _ in range(REDRAWS):
-            entry = self.rng.choice(entries)
-            if entry not in self.used:
-                break
-        self.used.add(entry)
-        return entry
+        step = round(self.ways * STRIDE)
+        while math.gcd(step, self.ways) != 1:
+            step += 1
+        return self.read((start + visit * step) % self.ways)
 
-    def fixed(self, bank: str, label: str) -> str:
-        """Return the entry bound to `bank.label`, drawing and expanding it the first time."""
-        key = f"{bank}.{label}"
-        if key not in self.bound:
-            # Expanded at once: a bound entry with choices inside must not change its mind later.
-            self.bound[key] = _render(parse(self.draw(bank)), self)
-        return self.bound[key]
+
+def _branch(branches: tuple[Frame, ...], at: int) -> str:
+    for branch in branches:
+        if at < branch.ways:
+            return branch.read(at)
+        at -= branch.ways
+    raise AssertionError("the numbers of a choice are the sum of its branches'")
 
 
 @cache
-def parse(frame: str) -> tuple:
-    """Parse a frame into its branches, each a tuple of text, slots and inner branches.
+def frame(text: str) -> Frame:
+    """Parse a frame.
 
     Example:
-        >>> parse("a (b|<c>)")
-        (('a ', (('b',), ('<c>',))),)
+        >>> two = frame("a {b|{c|d}}")
+        >>> [two.read(number) for number in range(two.ways)]
+        ['a b', 'a c', 'a d']
 
     Raises:
-        ValueError: A bracket is left open or closes nothing.
+        ValueError: A brace is left open or closes nothing, or a `|` stands outside of braces.
     """
-    tokens = TOKEN.findall(frame)
-    branches, end = _branches(tokens, 0)
-    if end != len(tokens) or frame.count("(") != frame.count(")"):
-        raise ValueError(f"brackets do not match in the frame {frame!r}")
-    return branches
+    parsed, end = _parse(text, 0, depth=0)
+    if end != len(text) or len(parsed) != 1:
+        raise ValueError(f"braces do not match in the frame {text!r}")
+    return parsed[0]
 
 
-def _branches(tokens: list[str], at: int) -> tuple[tuple, int]:
+def _parse(text: str, at: int, depth: int) -> tuple[tuple[Frame, ...], int]:
+    """Read branches up to the brace that closes them, or up to the end of the text."""
     branches: list[list] = [[]]
-    while at < len(tokens) and tokens[at] != ")":
-        if tokens[at] == "(":
-            inner, at = _branches(tokens, at + 1)
+    while found := MARK.search(text, at):
+        branches[-1].append(text[at : found.start()])
+        at = found.end()
+        if found[0] == "{":
+            inner, at = _parse(text, at, depth + 1)
             branches[-1].append(inner)
-        elif tokens[at] == "|":
+        elif found[0] == "|":
             branches.append([])
+        elif depth == 0:
+            raise ValueError(f"braces do not match in the frame {text!r}")
         else:
-            branches[-1].append(tokens[at])
-        at += 1
-    return tuple(tuple(branch) for branch in branches), at
+            return _frames(branches), at
+    if depth:
+        raise ValueError(f"braces do not match in the frame {text!r}")
+    branches[-1].append(text[at:])
+    return _frames(branches), len(text)
 
 
-def _render(branches: tuple, scope: Scope) -> str:
-    branch = branches[0] if len(branches) == 1 else scope.rng.choice(branches)
-    return "".join(_render_item(item, scope) for item in branch)
+def _frames(branches: list[list]) -> tuple[Frame, ...]:
+    return tuple(_frame(tuple(item for item in branch if item != "")) for branch in branches)
 
 
-def _render_item(item: str | tuple, scope: Scope) -> str:
-    if isinstance(item, tuple):
-        return _render(item, scope)
-    return _fill(item, scope) if item.startswith("<") else item
+def _frame(items: tuple) -> Frame:
+    choices = (item for item in items if not isinstance(item, str))
+    return Frame(items, math.prod(sum(branch.ways for branch in choice) for choice in choices))
 
 
-def _fill(slot: str, scope: Scope) -> str:
-    match = SLOT.fullmatch(slot)
-    if match is None:
-        raise ValueError(f"{slot!r} is not a slot: write <bank>, <bank.label> or <bank.label:1>")
-    bank, label, form = match.groups()
-    text = scope.fixed(bank, label) if label else _render(parse(scope.draw(bank)), scope)
-    forms = text.split("/")
-    return forms[int(form or 0)]
+def sentence_frames(text: str) -> tuple[Frame, ...]:
+    """Parse a text of several sentences into one frame each; ends within braces do not count."""
+    depth, starts = 0, [0]
+    depths = [depth := depth + (mark == "{") - (mark == "}") for mark in text]
+    for found in SENTENCE_END.finditer(text):
+        if depths[found.start()] == 0:
+            starts.append(found.end())
+    ends = [*starts[1:], len(text)]
+    return tuple(frame(text[a:b].strip()) for a, b in zip(starts, ends, strict=True))
+
+
+def fill(text: str, facts: dict[str, str]) -> str:
+    """Put the speaker's facts into the slots.
+
+    Raises:
+        KeyError: A slot is no fact of a life.
+    """
+    return SLOT.sub(lambda found: facts[found[1]], text)
 
 
 def tidy(text: str) -> str:
-    """Mend spacing, plurals, articles and capitals after slots were filled.
+    """Mend spacing, articles and capitals after choices were made.
 
     Example:
         >>> tidy("i kept a  old dog , he stayed. we laughed.")
@@ -134,8 +153,6 @@ def tidy(text: str) -> str:
     text = re.sub(r"\s+", " ", text).strip()
     text = re.sub(r" ([,.;:?!])", r"\1", text)
     text = re.sub(r"\bi\b", "I", text)
-    text = re.sub(r"\b(\w+(?:ss|sh|ch|x))s\b", r"\1es", text)
-    text = re.sub(r"\b([a-z]+[^aeiou])ys\b", r"\1ies", text)
     text = VOWEL_SOUND.sub(r"\1n ", text)
     return re.sub(r'(^"?|[.!?] "?)([a-z])', lambda found: found[1] + found[2].upper(), text)
 
@@ -143,20 +160,3 @@ def tidy(text: str) -> str:
 def sentences(text: str) -> list[str]:
     """Split tidy text after each full stop, question mark or exclamation mark."""
     return re.split(r"(?<=[.!?]) (?=[A-Z])", text) if text else []
-
-
-def expand(frame: str, scope: Scope) -> str:
-    """Expand one frame for one conversation.
-
-    Args:
-        frame: Text with `(a|b)` choices and `<bank>` slots.
-        scope: The banks, the person and the chance to draw with.
-
-    Returns:
-        Tidy English, one or more sentences.
-
-    Raises:
-        KeyError: The frame names a bank that does not exist.
-        ValueError: The frame's marks are malformed.
-    """
-    return tidy(_render(parse(frame), scope))

@@ -1,12 +1,12 @@
-"""Give an invented person a voice: how long the sentences, how sure, how dry.
+"""Give an invented person a voice: how long the sentences, how sure, how short the words.
 
-The same frames pass through every person's style, so that the base model has
-seen many ways to say a thing and an adapter has a direction to move in.
+The stories are written in six voices. Within a voice people still differ: one contracts, one
+hedges, one cuts sentences where another joins them, and most have a favourite way to begin.
+So the base model sees many ways to say a thing and an adapter has a direction to move in.
 
-What it does not do: decide what is said (`conversations`) or in which words
-(`grammar`).
+What it does not do: decide what is said (`conversations`) or in which words (`grammar`).
 
-Shape: list of sentences + Style -> one answer (str).
+Shape: text + Style -> the same text as this person would say it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import re
 from dataclasses import dataclass
 
 from echoes_lib.models.seedling.corpus.grammar import sentences, tidy
+from echoes_lib.models.seedling.corpus.idiolect import reword
 
-__all__ = ["Style", "invent_style", "speak"]
+__all__ = ["VOICES", "Style", "contract", "introduce", "invent_style", "speak"]
 
-TONES = ("warm", "dry", "plain")
-NEGATED = "do|does|did|is|are|was|were|have|has|had|could|would|should"
+NEGATED = "do|does|did|is|are|was|were|have|has|had|could|would|should|need"
 ANYONE = "I|you|we|they|she|he"
 CONTRACTIONS = {
     r"\b(I) am(?= \w)": r"\1'm",
@@ -48,8 +48,39 @@ SUBJECTS = frozenset(
     ("I", "we", "he", "she", "they", "it", "you", "nobody", "somebody", "everybody", "there")
     + ("that", "then")
 )
-JOINTS = (", and ", ", and ", ", but ", "; ", ", so ", " - ")
-SOFT_OPENINGS = ("to be honest", "truth be told", "to tell the truth")
+JOINTS = (", and ", ", and ", "; ", " - ")
+SOFTENERS = ("I think", "I suppose", "I believe", "maybe", "perhaps", "I would say", "I guess") + (
+    "it seems to me that",
+    "as far as I remember",
+    "if I am honest",
+    "in my experience",
+)
+TICS = (
+    ("you know", "there it is", "what can you do", "as they say", "believe me", "such is life")
+    + ("mark my words", "if you see what I mean", "or so I tell myself", "for what it is worth")
+    + ("at least for me", "I swear", "I dare say", "mind you", "as it were", "in a way")
+)
+JOINED_MOST = 32
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What people of one voice have in common: the upper ends of their habits, 0-1."""
+
+    splits: float
+    joins: float
+    hedges: float
+    openings: tuple[str, ...]
+
+
+VOICES = {
+    "plain": Voice(0.5, 0.05, 0.02, ("well", "right", "yes", "no", "in short")),
+    "dry": Voice(0.1, 0.1, 0.05, ("well", "naturally", "I am told", "truth be told", "now then")),
+    "warm": Voice(0.1, 0.2, 0.05, ("oh", "ah", "well now", "bless you", "oh, that is easy")),
+    "blunt": Voice(0.7, 0.0, 0.0, ("look", "no", "honestly", "fine", "simple")),
+    "wandering": Voice(0.0, 0.4, 0.2, ("well", "let me think", "hm", "so", "where do I begin")),
+    "thoughtful": Voice(0.1, 0.1, 0.12, ("I have thought about this", "hm", "perhaps", "yes")),
+}
 
 
 @dataclass(frozen=True)
@@ -57,41 +88,51 @@ class Style:
     """How one person talks.
 
     Attributes:
-        tone: One of `warm`, `dry`, `plain`: which reactions and endings are chosen.
-        length: Words per answer aimed at, 70-170.
+        voice: One of `VOICES`: which stories they tell.
         splits: Chance to cut a sentence at ", and", 0-1.
         joins: Chance to join two sentences, 0-1.
         hedges: Chance to soften a sentence, 0-1.
-        contracts: Whether "I am" becomes "I'm".
-        openings: Two or three ways to begin, used often.
+        contracts: Chance to contract, 0-1; many people always or never do.
+        opens: Chance to begin in a favourite way, 0-1.
+        opening: That way.
         softeners: The person's own hedges.
         tic: A phrase that closes a sentence now and then.
+        takes_up: Chance to take up the words of the question first, 0-1.
+        closes: Chance to close with a sentence about the question, 0-1.
+        words: The number of their idiolect.
     """
 
-    tone: str
-    length: int
+    voice: str
     splits: float
     joins: float
     hedges: float
-    contracts: bool
-    openings: tuple[str, ...]
+    contracts: float
+    opens: float
+    opening: str
     softeners: tuple[str, ...]
     tic: str
+    takes_up: float
+    closes: float
+    words: int
 
 
-def invent_style(rng: random.Random, banks: dict[str, list[str]]) -> Style:
-    """Draw a style; a person is either a splitter or a joiner, seldom both."""
-    splitter = rng.random() < 0.5
+def invent_style(rng: random.Random) -> Style:
+    """Draw a voice and the habits of one person within it."""
+    name = rng.choice(tuple(VOICES))
+    voice = VOICES[name]
     return Style(
-        tone=rng.choice(TONES),
-        length=rng.randint(70, 170),
-        splits=rng.uniform(0.3, 0.9) if splitter else 0.05,
-        joins=0.03 if splitter else rng.uniform(0.1, 0.5),
-        hedges=rng.choice((0.0, 0.03, 0.08, 0.2)),
-        contracts=rng.random() < 0.55,
-        openings=tuple(rng.sample(banks["opening"], 3)),
-        softeners=tuple(rng.sample(banks["hedge"], 3)),
-        tic=rng.choice(banks["tic"]),
+        voice=name,
+        splits=rng.uniform(0, voice.splits),
+        joins=rng.uniform(0, voice.joins),
+        hedges=rng.uniform(0, voice.hedges),
+        contracts=rng.choice((0.0, 0.0, 0.5, 0.9, 1.0, 1.0)),
+        opens=rng.choice((0.0, 0.1, 0.4)),
+        opening=rng.choice(voice.openings),
+        softeners=tuple(rng.sample(SOFTENERS, 3)),
+        tic=rng.choice(TICS),
+        takes_up=rng.uniform(0.75, 1.0),
+        closes=rng.choice((0.0, 0.0, 0.4)),
+        words=rng.getrandbits(32),
     )
 
 
@@ -106,28 +147,41 @@ def speak(text: str, style: Style, rng: random.Random) -> str:
     Returns:
         One paragraph of tidy English.
     """
+    text = reword(text, style.words)
     spoken = [part for sentence in sentences(text) for part in _split(sentence, style, rng)]
     spoken = [_hedge(sentence, style, rng) for sentence in spoken]
     spoken = _join(spoken, style, rng)
-    if rng.random() < 0.35:
-        spoken[0] = _open(spoken[0], rng.choice(style.openings))
-    if rng.random() < 0.2:
+    if rng.random() < style.opens:
+        spoken[0] = _open(spoken[0], style.opening)
+    if rng.random() < style.opens / 2:
         at = rng.randrange(len(spoken))
-        spoken[at] = re.sub(r"\.$", f", {style.tic}.", spoken[at])
-    said = tidy(" ".join(spoken))
-    return contract(said) if style.contracts else said
+        spoken[at] = re.sub(r"(?<=\w)\.$", f", {style.tic}.", spoken[at])
+    return contract(tidy(" ".join(spoken)), style.contracts, rng)
 
 
-def contract(text: str) -> str:
+def contract(text: str, rate: float, rng: random.Random) -> str:
     """Shorten the usual pairs of words.
 
     Example:
-        >>> contract("I am sure it is not late.")
+        >>> contract("I am sure it is not late.", 1.0, random.Random(0))
         "I'm sure it isn't late."
     """
+    if rate == 0:
+        return text
     for pattern, short in CONTRACTIONS.items():
-        text = re.sub(pattern, short, text, flags=re.IGNORECASE)
+        text = re.sub(pattern, _sometimes(short, rate, rng), text, flags=re.IGNORECASE)
     return text
+
+
+def _sometimes(short: str, rate: float, rng: random.Random):
+    return lambda found: found.expand(short) if rng.random() < rate else found[0]
+
+
+def introduce(opening: str, sentence: str, rng: random.Random) -> list[str]:
+    """Put an opening before the first sentence of a story, now and then in one breath."""
+    if rng.random() < 0.6 or not opening.endswith(".") or ":" in opening or " - " in opening:
+        return [opening, sentence]
+    return [opening[:-1] + rng.choice((": ", " - ")) + _soften(sentence)]
 
 
 def _split(sentence: str, style: Style, rng: random.Random) -> list[str]:
@@ -149,38 +203,35 @@ def _hedge(sentence: str, style: Style, rng: random.Random) -> str:
     first = sentence.split(" ", 1)[0]
     if (
         first not in SAFE_STARTS
-        or first in ("And", "But")
-        or sentence.endswith("?")
+        or first in ("And", "But", "So", "Then", "Why", "Who", "What", "Have", "Should", "Let")
+        or not sentence.endswith(".")
         or rng.random() >= style.hedges
     ):
         return sentence
-    return f"{rng.choice(style.softeners)} {_soften(sentence)}"
+    return tidy(f"{rng.choice(style.softeners)} {_soften(sentence)}")
 
 
 def _join(spoken: list[str], style: Style, rng: random.Random) -> list[str]:
     joined: list[str] = []
     for sentence in spoken:
-        fits = joined and joined[-1].endswith(".") and len((joined[-1] + sentence).split()) < 32
-        if fits and rng.random() < style.joins:
-            joined[-1] = joined[-1][:-1] + rng.choice(JOINTS) + _soften(sentence)
+        fits = joined and joined[-1].endswith(".") and sentence.endswith(".")
+        short = fits and len((joined[-1] + sentence).split()) < JOINED_MOST
+        first = sentence.split(" ", 1)[0]
+        if short and first in SAFE_STARTS | {"I"} and rng.random() < style.joins:
+            joined[-1] = joined[-1][:-1] + _joint(first, rng) + _soften(sentence)
         else:
             joined.append(sentence)
     return joined
 
 
+def _joint(first: str, rng: random.Random) -> str:
+    # "and and", "and but": a sentence that begins with its own joint needs a comma only.
+    return ", " if first in ("And", "But", "So", "Then") else rng.choice(JOINTS)
+
+
 def _open(sentence: str, opening: str) -> str:
     # A sentence that may begin with a name keeps its capital, so it must stay a sentence.
     movable = sentence.split(" ", 1)[0] in SAFE_STARTS or sentence.startswith("I ")
-    stop = pause(opening) if movable else "."
-    return f"{opening}{stop} {sentence if stop == '.' else _soften(sentence)}"
-
-
-def pause(opening: str) -> str:
-    """Return the mark after an opening: whole clauses end, single words pause.
-
-    Example:
-        >>> pause("well"), pause("let me think")
-        (',', '.')
-    """
-    whole = len(opening.split()) > 2 and opening not in SOFT_OPENINGS
-    return "." if whole else ","
+    stop = "," if movable and len(opening.split()) < 4 else "."
+    opened = f"{opening}{stop} {sentence if stop == '.' else _soften(sentence)}"
+    return opened[0].upper() + opened[1:]
