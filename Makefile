@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling clean
+.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ serve-model: setup  ## talk to the echo over HTTP: make serve-model MODEL_PORT=5
 
 seedling: setup  ## train the embedded base model from nothing; goes on after a kill
 	$(BIN)/python -m echoes_lib.models.seedling.build --work data/seedling
+
+check-seedling: setup  ## measure the embedded base model against what it promises; JSON
+	@$(BIN)/echoes check seedling
 
 clean:  ## delete what chains made (runs/ and mlruns/); reflections and .venv stay
 	rm -rf runs mlruns/mlflow.db mlruns/artifacts

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1] / "echoes_lib"
 ROWS = {
     6: {"cli", "pipeline"},
     5: {"server"},
-    4: {"registry"},
+    4: {"registry", "checks"},
     3: {"search", "evaluation"},
     2: {"reflections", "training", "chat"},
     1: {"models", "measures", "tracking"},

@@ -1,4 +1,4 @@
-"""The commands: sample, run, report, chat, ui, serve-model.
+"""The commands: sample, run, report, chat, ui, serve-model, check.
 
 Each prints what it did and what comes next. A user's mistake is one sentence on stderr and
 exit code 1; an interrupted command leaves with 130. Nothing here computes anything.
@@ -112,3 +112,19 @@ def serve_model(user_id: str, alias: str, port: int) -> None:
     from echoes_lib.cli.servers import serve_echo
 
     serve_echo(user_id, alias, port)
+
+
+@main.group()
+def check() -> None:
+    """Measure what ships with the project against what it promises."""
+
+
+@check.command("seedling")
+@click.option("--only", multiple=True, help="model, corpus, replies, likelihood, pull; repeatable.")
+@click.option("--model", help="Folder of another build.  [default: the one that ships]")
+@click.option("--out", help="Where replies and pictures go.  [default: runs/check/seedling]")
+def check_seedling(only: tuple[str, ...], model: str | None, out: str | None) -> None:
+    """Measure the embedded base model; JSON on stdout, exit code 1 if a figure is missed."""
+    from echoes_lib.cli.checks import run_seedling_check
+
+    run_seedling_check(only, model, out)
