@@ -61,6 +61,8 @@ TICS = (
     + ("at least for me", "I swear", "I dare say", "mind you", "as it were", "in a way")
 )
 JOINED_MOST = 32
+# Chance that an opening stays a sentence of its own.
+TWO_BREATHS = 0.2
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,12 @@ class Voice:
 
 
 VOICES = {
-    "plain": Voice(0.5, 0.05, 0.02, ("well", "right", "yes", "no", "in short")),
-    "dry": Voice(0.1, 0.1, 0.05, ("well", "naturally", "I am told", "truth be told", "now then")),
-    "warm": Voice(0.1, 0.2, 0.05, ("oh", "ah", "well now", "bless you", "oh, that is easy")),
-    "blunt": Voice(0.7, 0.0, 0.0, ("look", "no", "honestly", "fine", "simple")),
+    "plain": Voice(0.5, 0.2, 0.03, ("well", "right", "yes", "no", "in short")),
+    "dry": Voice(0.1, 0.25, 0.06, ("well", "naturally", "I am told", "truth be told", "now then")),
+    "warm": Voice(0.1, 0.25, 0.06, ("oh", "ah", "well now", "bless you", "oh, that is easy")),
+    "blunt": Voice(0.7, 0.08, 0.0, ("look", "no", "honestly", "fine", "simple")),
     "wandering": Voice(0.0, 0.4, 0.2, ("well", "let me think", "hm", "so", "where do I begin")),
-    "thoughtful": Voice(0.1, 0.1, 0.12, ("I have thought about this", "hm", "perhaps", "yes")),
+    "thoughtful": Voice(0.1, 0.2, 0.12, ("I have thought about this", "hm", "perhaps", "yes")),
 }
 
 
@@ -179,7 +181,8 @@ def _sometimes(short: str, rate: float, rng: random.Random):
 
 def introduce(opening: str, sentence: str, rng: random.Random) -> list[str]:
     """Put an opening before the first sentence of a story, now and then in one breath."""
-    if rng.random() < 0.6 or not opening.endswith(".") or ":" in opening or " - " in opening:
+    paused = ":" in opening or " - " in opening or not opening.endswith(".")
+    if paused or rng.random() < TWO_BREATHS:
         return [opening, sentence]
     return [opening[:-1] + rng.choice((": ", " - ")) + _soften(sentence)]
 
