@@ -189,8 +189,9 @@ def test_a_person_keeps_to_their_own_words():
     said = {reword(text, person) for person in range(40)}
     assert len(said) > 4
     for person in range(40):
-        found = set(re.findall(r"perhaps|maybe", reword(text, person).lower()))
-        assert len(found) == 1 or reword(text, person).lower().count("maybe") == 1
+        found = re.findall(r"perhaps|maybe", reword(text, person).lower())
+        # One favourite throughout, or none and the words as they were written.
+        assert len(set(found)) == 1 or found == ["perhaps", "maybe", "perhaps"]
 
 
 def test_what_a_story_presupposes_is_read_from_its_words(tmp_path):
