@@ -20,8 +20,7 @@ from echoes_lib.measures.encoder import encode
 from echoes_lib.measures.words import words
 from echoes_lib.models.adapters import Echo
 from echoes_lib.models.load import Base
-from echoes_lib.params import Generation
-from echoes_lib.params.schema import PERSONA
+from echoes_lib.params import Generation, persona
 
 __all__ = ["Asked", "ask", "has_loop", "measure_replies", "misspelt", "own_question_found"]
 
@@ -62,7 +61,7 @@ def ask(base: Base, questions: Sequence[str], names: Sequence[str], seed: int) -
 
 def _engine(base: Base, name: str) -> Engine:
     """Let the bare base speak under a persona."""
-    card = {"name": name, "system_prompt": PERSONA.replace("{name}", name)}
+    card = {"name": name, "system_prompt": persona(name)}
     return Engine(Echo(base.model, base.tokenizer, card, base.info))
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from echoes_lib.checks.kneser_ney import KneserNey
 from echoes_lib.evaluation.likelihood import answer_tokens, score_answers
-from echoes_lib.params.schema import PERSONA
+from echoes_lib.params import persona
 from echoes_lib.reflections.sample import read_lines
 
 __all__ = ["People", "by_ngrams", "by_xz", "by_model", "sample_answers"]
@@ -51,7 +51,7 @@ def sample_answers() -> dict[str, list[Pair]]:
 
 
 def _prompt(name: str, question: str) -> list[dict[str, str]]:
-    system = {"role": "system", "content": PERSONA.replace("{name}", name)}
+    system = {"role": "system", "content": persona(name)}
     return [system, {"role": "user", "content": question}]
 
 

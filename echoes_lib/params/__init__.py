@@ -11,6 +11,7 @@ from echoes_lib.params.schema import (
     RegisterParams,
     SearchParams,
     TrainParams,
+    persona,
 )
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "SearchParams",
     "TrainParams",
     "load_step",
+    "persona",
     "read_notebook",
 ]

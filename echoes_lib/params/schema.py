@@ -18,6 +18,11 @@ PERSONA = "You are {name}, sharing your authentic thoughts and experiences with 
 ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
+def persona(name: str, system_prompt: str = PERSONA) -> str:
+    """Fill a person's name into a system prompt; other braces stay as they are."""
+    return system_prompt.replace("{name}", name)
+
+
 class Strict(BaseModel):
     """A frozen set of values in which an unknown name is a fault."""
 

@@ -18,11 +18,11 @@ from typing import Any
 
 from echoes_lib import __version__
 from echoes_lib.errors import NoAnswers, TooFewAnswers
-from echoes_lib.params import PreprocessParams
+from echoes_lib.params import PreprocessParams, persona
 from echoes_lib.reflections.augment import Augmented, Example, augment, originals
 from echoes_lib.reflections.clean import clean_answers
 from echoes_lib.reflections.filters import Drop, count_reasons, filter_answers, measure_answers
-from echoes_lib.reflections.render import Length, fit_length, persona, render, token_counter
+from echoes_lib.reflections.render import Length, fit_length, render, token_counter
 from echoes_lib.reflections.split import Splits, split_reflections
 from echoes_lib.reflections.store import Person, read_person
 from echoes_lib.workspace import workspace, write_text
@@ -129,7 +129,7 @@ def make_examples(splits: Splits, name: str, params: PreprocessParams, length: L
     files: dict[str, list[Example]] = {}
     drops: list[Drop] = []
     for file, stage in made.items():
-        prompt = persona(params, name)
+        prompt = persona(name, params.system_prompt)
         files[file], too_long = fit_length(stage.examples, prompt, params.max_length, length)
         drops += too_long
         _check_some_fit(file, files[file], params)
@@ -161,7 +161,7 @@ def write_dataset(
     Raises:
         OSError: the disk is full or not writable; the older folder stays.
     """
-    prompt = persona(params, person.name)
+    prompt = persona(person.name, params.system_prompt)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(draft, ignore_errors=True)
     try:

@@ -10,7 +10,6 @@ Shape: examples -> rows of the dataset files; examples, length -> (kept, drops).
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections.augment import Example
 from echoes_lib.reflections.filters import Drop
 
@@ -44,11 +43,6 @@ def render(example: Example, system_prompt: str) -> dict[str, Any]:
         "question_ids": example.question_ids,
         "messages": messages(example, system_prompt),
     }
-
-
-def persona(params: PreprocessParams, name: str) -> str:
-    """Fill a person's name into the system prompt; other braces stay as they are."""
-    return params.system_prompt.replace("{name}", name)
 
 
 def fit_length(
