@@ -56,7 +56,7 @@ serve-model: setup  ## talk to the echo over HTTP: make serve-model MODEL_PORT=5
 	@$(BIN)/echoes serve-model --user $(USER_ID) --port $(MODEL_PORT)
 
 seedling: setup  ## train the embedded base model from nothing; goes on after a kill
-	$(BIN)/python -m echoes_lib.models.seedling.build --work data/seedling
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m echoes_lib.models.seedling.build --work data/seedling
 
 check-seedling: setup  ## measure the embedded base model against what it promises; JSON
 	@$(BIN)/echoes check seedling
