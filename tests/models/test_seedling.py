@@ -185,6 +185,44 @@ def test_a_batch_has_targets_where_it_has_tokens():
     assert targets.tolist() == [[7, 8, 2, 1, 9, 2], [9, 2, *ignored], [5, 6, 7, 8, 9, 2]]
 
 
+def test_muon_makes_its_steps_orthogonal_in_single_precision():
+    import torch
+
+    from echoes_lib.models.seedling.optimizers import orthogonal
+
+    matrices = torch.randn(3, 24, 8, generator=torch.Generator().manual_seed(0))
+    made = orthogonal(matrices)
+    assert made.dtype == torch.float32 and made.shape == matrices.shape
+    values = torch.linalg.svdvals(made)
+    assert values.min() > 0.6 and values.max() < 1.3
+    # Each matrix is made orthogonal by itself, and a wide one as its transposed.
+    assert torch.allclose(made[1], orthogonal(matrices[1:2])[0], atol=1e-5)
+    assert torch.allclose(made.mT, orthogonal(matrices.mT), atol=1e-5)
+
+
+def test_muon_steps_like_that_of_torch():
+    import torch
+
+    from echoes_lib.models.seedling.optimizers import Muon
+
+    chance = torch.Generator().manual_seed(0)
+    start = [torch.randn(16, 8, generator=chance), torch.randn(8, 8, generator=chance)]
+    ours, theirs = ([torch.nn.Parameter(s.clone()) for s in start] for _ in range(2))
+    both = (
+        Muon(ours, 0.02, 0.1),
+        torch.optim.Muon(theirs, 0.02, 0.1, adjust_lr_fn="original"),
+    )
+    for _ in range(5):
+        for one, other in zip(ours, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=chance)
+            other.grad = one.grad.clone()
+        for optimizer in both:
+            optimizer.step()
+    for one, other, was in zip(ours, theirs, start, strict=True):
+        # Theirs computes in bfloat16, which keeps two to three digits.
+        assert (one - other).norm() < 0.03 * (one - was).norm()
+
+
 def test_hidden_tokens_depend_on_the_step_alone():
     import torch
 
@@ -197,3 +235,18 @@ def test_hidden_tokens_depend_on_the_step_alone():
     assert not torch.equal(first, _hide(inputs, 4, args))
     assert 0.05 < (first == 0).float().mean().item() < 0.15
     assert torch.equal(_hide(inputs, 3, PretrainArgs(token_dropout=0.0)), inputs)
+
+
+def test_questions_are_hidden_by_a_share_of_their_own_and_control_tokens_never():
+    import torch
+
+    from echoes_lib.models.seedling.pretrain import PretrainArgs, _hide
+
+    turn = [3, *[9] * 40, 4, *[8] * 40, 2]
+    inputs = torch.tensor([[1, *turn, *turn]] * 20)
+    seen = _hide(inputs, 0, PretrainArgs(token_dropout=0.0, question_dropout=0.5))
+    assert torch.equal(seen[inputs != 9], inputs[inputs != 9])
+    assert 0.4 < (seen[inputs == 9] == 0).float().mean().item() < 0.6
+    assert (seen[:, 60:][inputs[:, 60:] == 9] == 0).any(), "the second question is one, too"
+    everything = _hide(inputs, 0, PretrainArgs(token_dropout=1.0, question_dropout=1.0))
+    assert torch.equal(everything != 0, inputs < 6)

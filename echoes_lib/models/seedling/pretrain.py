@@ -25,6 +25,7 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from echoes_lib.models.seedling.architecture import CONTROL_TOKENS
 from echoes_lib.models.seedling.batches import IGNORED, lay_out, plan_batches
 from echoes_lib.models.seedling.optimizers import Optimizers, rate_at
 
@@ -32,7 +33,6 @@ __all__ = ["CHECKPOINT", "PretrainArgs", "bits_per_byte", "half_precision", "pre
 
 CHECKPOINT = "checkpoint.pt"
 Curve = list[tuple[int, float, float]]
-State = tuple[int, Curve]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class PretrainArgs:
         context: Tokens of the longest row.
         token_dropout: Share of input tokens that are hidden behind `<unk>`, so that the model
             leans on the whole context and not on the last words of a frame, 0-1.
+        question_dropout: The same within questions, so that it leans on no single word of
+            them and follows a question that is asked in other words, 0-1.
         matrix_learning_rate: Peak of Muon, reached after the warmup.
         learning_rate: Peak of AdamW, likewise.
         warmup_ratio: Share of the steps in which the rates rise.
@@ -61,6 +63,7 @@ class PretrainArgs:
     batch_tokens: int = 4096
     context: int = 1024
     token_dropout: float = 0.05
+    question_dropout: float = 0.2
     matrix_learning_rate: float = 1e-2
     learning_rate: float = 4e-3
     warmup_ratio: float = 0.02
@@ -99,33 +102,65 @@ def _loss(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -
 def _hide(inputs: torch.Tensor, step: int, args: PretrainArgs) -> torch.Tensor:
     """Put `<unk>`, id 0, in the place of some tokens, chosen by the step."""
     chance = torch.Generator().manual_seed(args.seed * 1_000_003 + step)
-    hidden = torch.rand(inputs.shape, generator=chance) < args.token_dropout
-    return inputs.masked_fill(hidden, 0)
+    began, ended = ((inputs == CONTROL_TOKENS.index(t)).cumsum(1) for t in ("[INST]", "[/INST]"))
+    share = torch.where(began > ended, args.question_dropout, args.token_dropout)
+    hidden = torch.rand(inputs.shape, generator=chance) < share
+    return inputs.masked_fill(hidden & (inputs >= len(CONTROL_TOKENS)), 0)
 
 
-def _save(path: Path, state: dict) -> None:
-    """Write beside and rename, so that a kill leaves the old checkpoint or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".tmp")
-    torch.save(state, beside)
-    beside.replace(path)
+class _Course:
+    """A run between two of its steps: what has been reached, and what a checkpoint holds."""
 
+    def __init__(
+        self, model: torch.nn.Module, conversations: Sequence[np.ndarray], args: PretrainArgs
+    ):
+        lengths = [*map(len, conversations)]
+        rates = args.matrix_learning_rate, args.learning_rate
+        self.args, self.model, self.conversations = args, model, conversations
+        self.plan = plan_batches(lengths, args.batch_tokens, args.context, args.seed)
+        self.optimizers = Optimizers(model, *rates, args.weight_decay)
+        self.device = next(model.parameters()).device
+        self.loss_of = _fused(args)
+        self.done = 0
+        self.curve: Curve = []
+        self._losses: list[float] = []
 
-def _resume(
-    path: Path, model: torch.nn.Module, optimizers: Optimizers, args: PretrainArgs, steps: int
-) -> State:
-    """Load a checkpoint into model and optimizers; return its step and curve."""
-    if not path.exists():
-        return 0, []
-    saved = torch.load(path, map_location=next(model.parameters()).device, weights_only=False)
-    if (saved["args"], saved["steps"]) != (args, steps):
-        raise ValueError(
-            f"{path} belongs to a run of {saved['steps']} steps with {saved['args']}, this one "
-            f"has {steps} steps: delete it or use another folder"
-        )
-    model.load_state_dict(saved["model"])
-    optimizers.load_state_dict(saved["optimizers"])
-    return saved["step"], saved["curve"]
+    def step(self) -> None:
+        """Read the next batch and move the weights."""
+        inputs, targets = lay_out(self.plan[self.done], self.conversations, self.args.context, 0)
+        inputs = _hide(inputs, self.done, self.args)
+        loss = self.loss_of(self.model, inputs.to(self.device), targets.to(self.device))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.args.max_grad_norm)
+        self.optimizers.step(_ratio(self.done, len(self.plan), self.args))
+        self._losses.append(loss.item())
+        self.done += 1
+
+    def note(self, seconds: float) -> None:
+        """Add a point to the curve."""
+        self.curve.append((self.done, sum(self._losses) / len(self._losses), seconds))
+        self._losses.clear()
+
+    def save(self, path: Path) -> None:
+        """Write beside and rename, so that a kill leaves the old checkpoint or the new one."""
+        weights = {"model": self.model.state_dict(), "optimizers": self.optimizers.state_dict()}
+        state = {"args": self.args, "steps": len(self.plan), "step": self.done, "curve": self.curve}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_suffix(".tmp")
+        torch.save(state | weights, beside)
+        beside.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        saved = torch.load(path, map_location=self.device, weights_only=False)
+        if (saved["args"], saved["steps"]) != (self.args, len(self.plan)):
+            raise ValueError(
+                f"{path} belongs to a run of {saved['steps']} steps with {saved['args']}, this "
+                f"one has {len(self.plan)} steps: delete it or use another folder"
+            )
+        self.model.load_state_dict(saved["model"])
+        self.optimizers.load_state_dict(saved["optimizers"])
+        self.done, self.curve = saved["step"], saved["curve"]
 
 
 def pretrain(
@@ -151,33 +186,29 @@ def pretrain(
     Raises:
         ValueError: The checkpoint is of another run.
     """
-    plan = plan_batches([*map(len, conversations)], args.batch_tokens, args.context, args.seed)
-    rates = args.matrix_learning_rate, args.learning_rate
-    optimizers = Optimizers(model, *rates, args.weight_decay)
+    course = _Course(model, conversations, args)
     path = checkpoint_dir / CHECKPOINT if checkpoint_dir else None
-    start, curve = _resume(path, model, optimizers, args, len(plan)) if path else (0, [])
-    device = next(model.parameters()).device
-    loss_of = _fused(args)
-    last = min(len(plan), stop_after or len(plan))
-    began = time.perf_counter() - (curve[-1][2] if curve else 0.0)
-    model.train()
-    losses: list[float] = []
-    steps = range(start, last)
-    bar = tqdm(steps, "pretrain", total=len(plan), unit="step", initial=start, mininterval=5)
-    for step in bar:
-        inputs, targets = lay_out(plan[step], conversations, args.context, pad=0)
-        loss = loss_of(model, _hide(inputs, step, args).to(device), targets.to(device))
-        ratio = _ratio(step, len(plan), args)
-        losses.append(_move(model, optimizers, loss, ratio, args.max_grad_norm))
-        done = step + 1
-        if done % args.log_every == 0 or done == last:
-            curve.append((done, sum(losses) / len(losses), time.perf_counter() - began))
-            losses.clear()
-            bar.set_postfix(loss=f"{curve[-1][1]:.3f}", refresh=False)
-        if path and (done % args.checkpoint_every == 0 or done == last):
-            state = {"args": args, "steps": len(plan), "step": done, "curve": curve}
-            _save(path, state | _weights(model, optimizers))
-    return curve
+    if path and path.exists():
+        course.resume(path)
+    _go(course, path, min(len(course.plan), stop_after or len(course.plan)))
+    return course.curve
+
+
+def _go(course: _Course, path: Path | None, last: int) -> None:
+    """Train up to a step, with progress, points of the curve and checkpoints."""
+    began = time.perf_counter() - (course.curve[-1][2] if course.curve else 0.0)
+    course.model.train()
+    whole = {"total": len(course.plan), "initial": course.done, "unit": "step", "mininterval": 5}
+    with tqdm(desc="pretrain", **whole) as bar:
+        while course.done < last:
+            course.step()
+            ends = course.done == last
+            if ends or course.done % course.args.log_every == 0:
+                course.note(time.perf_counter() - began)
+                bar.set_postfix(loss=f"{course.curve[-1][1]:.3f}", refresh=False)
+            if path and (ends or course.done % course.args.checkpoint_every == 0):
+                course.save(path)
+            bar.update()
 
 
 def _fused(args: PretrainArgs) -> Callable[..., torch.Tensor]:
@@ -189,23 +220,6 @@ def _fused(args: PretrainArgs) -> Callable[..., torch.Tensor]:
 def _ratio(step: int, steps: int, args: PretrainArgs) -> float:
     warmup, decay = (max(1, round(steps * r)) for r in (args.warmup_ratio, args.decay_ratio))
     return rate_at(step, steps, warmup, decay, args.final_ratio)
-
-
-def _move(
-    model: torch.nn.Module,
-    optimizers: Optimizers,
-    loss: torch.Tensor,
-    ratio: float,
-    max_norm: float,
-) -> float:
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-    optimizers.step(ratio)
-    return loss.item()
-
-
-def _weights(model: torch.nn.Module, optimizers: Optimizers) -> dict:
-    return {"model": model.state_dict(), "optimizers": optimizers.state_dict()}
 
 
 @torch.inference_mode()
