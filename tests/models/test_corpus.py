@@ -3,6 +3,7 @@
 import json
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,13 +11,13 @@ from echoes_lib.checks.corpus import repeated_share
 from echoes_lib.measures.words import words
 from echoes_lib.models.seedling import SEEDLING_DIR
 from echoes_lib.models.seedling.corpus import PERSONAS, compose, conversations, held_out
-from echoes_lib.models.seedling.corpus.conversations import _visit
+from echoes_lib.models.seedling.corpus.conversations import _exchange, _visit
 from echoes_lib.models.seedling.corpus.grammar import SLOT, frame, sentence_frames, tidy
 from echoes_lib.models.seedling.corpus.idiolect import reword
 from echoes_lib.models.seedling.corpus.library import FOLDER, read_library, read_topic
 from echoes_lib.models.seedling.corpus.lives import FACTS, invent, scene
 from echoes_lib.models.seedling.corpus.society import HELD_OUT_START, Society, agree, society
-from echoes_lib.models.seedling.corpus.style import VOICES, contract
+from echoes_lib.models.seedling.corpus.style import VOICES, WHOLE, contract
 from echoes_lib.reflections.sample import read_lines
 
 RUN = 9
@@ -61,8 +62,8 @@ def test_the_wished_persona_is_the_usual_one(talks):
 def test_answers_are_tidy_and_of_the_wished_length(talks):
     answers = [m["content"] for talk in talks for m in talk if m["role"] == "assistant"]
     lengths = sorted(len(answer.split()) for answer in answers)
-    assert lengths[-1] <= 200 and lengths[0] >= 15
-    assert 80 <= lengths[len(lengths) // 2] <= 130
+    assert lengths[-1] <= 220 and lengths[0] >= 8
+    assert 50 <= lengths[len(lengths) // 2] <= 130
     untidy = re.compile(r"[{}|\[\]]|\ba (?!one|eu)[aeio]|  |(?<!\.)\.\.(?!\.)|,,")
     assert not any(untidy.search(answer) for answer in answers)
     assert all(answer.isascii() for answer in answers)
@@ -116,6 +117,23 @@ def test_the_measure_of_repetition_sees_repetition():
     talk = [{"role": "assistant", "content": f"{said} Short one. {said}"}]
     assert repeated_share([talk]) == 1.0
     assert repeated_share([[{"role": "assistant", "content": said}]]) == 0.0
+
+
+def told_by(tells, number):
+    """Let one and the same person tell a story, briefly or whole."""
+    life = invent(0, 1, read_library().banks)
+    style = replace(life.style, tells=tells, closes=0.0, splits=0.0, joins=0.0)
+    rng = random.Random(number)
+    return _exchange(0, number, 0, replace(life, style=style), rng, may_follow=True)
+
+
+def test_the_brief_leave_a_story_early_and_are_not_asked_for_more():
+    for number in range(0, 400, 20):
+        brief, whole = told_by(2, number), told_by(WHOLE, number)
+        assert len(brief) == 2 and len(whole) in (2, 4)
+        shorter, longer = (len(talk[1]["content"].split()) for talk in (brief, whole))
+        assert shorter < longer
+    assert any(len(told_by(WHOLE, number)) == 4 for number in range(0, 400, 20))
 
 
 def test_held_out_people_are_new():

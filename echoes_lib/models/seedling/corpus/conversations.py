@@ -20,10 +20,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from echoes_lib.models.seedling.corpus.grammar import Frame, fill, tidy
+from echoes_lib.models.seedling.corpus.idiolect import reword
 from echoes_lib.models.seedling.corpus.library import Story, Topic, read_library
 from echoes_lib.models.seedling.corpus.lives import Life, scene
 from echoes_lib.models.seedling.corpus.society import HELD_OUT_START, agree, society
-from echoes_lib.models.seedling.corpus.style import VOICES, introduce, speak
+from echoes_lib.models.seedling.corpus.style import VOICES, conclude, contract, introduce, speak
 
 __all__ = ["PERSONAS", "compose", "conversations", "held_out"]
 
@@ -49,6 +50,7 @@ LEADS = (
     "A question from a friend: ",
 )
 LEAD_CHANCE = 0.2
+ASKER_CONTRACTS = (0.0, 0.0, 1.0)
 MOST_TURNS = 4
 # Which reading of its frames a tale has, by turn and by epoch of a round. Tales are dealt mostly
 # as the first or second of a conversation; the six numbers of those differ by 8 as by 12, the
@@ -150,9 +152,12 @@ def _exchange(
     """Ask for one tale and tell it, with a follow-up now and then."""
     topic, story = _tales()[number]
     facts = scene(life, rng, read_library().banks)
-    told = _read(story.sentences, f"{seed}:{number}", visit)
+    heard = story.sentences[: life.style.tells]
+    told = _read(heard, f"{seed}:{number}", visit)
     told = _around(topic, visit * len(topic.stories) + number, life, rng, told)
     messages = [_asked(topic, facts, rng), _said(told, facts, life, rng)]
+    # A follow-up asks about the story, which the brief have not told to its end.
+    may_follow = may_follow and len(heard) == len(story.sentences)
     if story.followups and may_follow and rng.random() < FOLLOWUP_CHANCE:
         at = rng.randrange(len(story.followups))
         question, answer = story.followups[at]
@@ -171,14 +176,14 @@ def _read(frames: Sequence[Frame], key: str, visit: int) -> list[str]:
 def _around(
     topic: Topic, telling: int, life: Life, rng: random.Random, told: list[str]
 ) -> list[str]:
-    """Take up the question before the story, mostly, and close after it, seldom.
+    """Take up the question before the story, mostly, and close after it, now and then.
 
     The sentences for it are dealt like the stories: each telling has the next.
     """
     if topic.openings and rng.random() < life.style.takes_up:
         told = [*introduce(_next(topic.openings, telling), told[0], rng), *told[1:]]
     if topic.endings and rng.random() < life.style.closes:
-        told = [*told, _next(topic.endings, telling)]
+        told = [*told[:-1], *conclude(told[-1], _next(topic.endings, telling), rng)]
     return told
 
 
@@ -194,7 +199,9 @@ def _any(frames: Sequence[Frame], rng: random.Random) -> str:
 
 def _asked(topic: Topic, facts: dict[str, str], rng: random.Random) -> Message:
     """Ask; after a comma or colon the question loses its capital."""
-    asked = tidy(fill(_any(topic.questions, rng), facts))
+    # The one who asks has words of their own, too, and is another each time.
+    asked = reword(tidy(fill(_any(topic.questions, rng), facts)), rng.getrandbits(32))
+    asked = contract(asked, rng.choice(ASKER_CONTRACTS), rng)
     if rng.random() < LEAD_CHANCE:
         lead = rng.choice(LEADS).format_map(facts)
         asked = lead + (asked if lead.endswith(". ") or _is_i(asked) else _lower(asked))

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from echoes_lib.models.seedling.corpus.grammar import sentences, tidy
 from echoes_lib.models.seedling.corpus.idiolect import reword
 
-__all__ = ["VOICES", "Style", "contract", "introduce", "invent_style", "speak"]
+__all__ = ["VOICES", "WHOLE", "Style", "conclude", "contract", "introduce", "invent_style", "speak"]
 
 NEGATED = "do|does|did|is|are|was|were|have|has|had|could|would|should|need"
 ANYONE = "I|you|we|they|she|he"
@@ -61,8 +61,11 @@ TICS = (
     + ("at least for me", "I swear", "I dare say", "mind you", "as it were", "in a way")
 )
 JOINED_MOST = 32
-# Chance that an opening stays a sentence of its own.
-TWO_BREATHS = 0.2
+# Most people are brief, and then take up the question; the others tell the whole story.
+WHOLE = 99
+TELLS = (2, 3, 3, 4, 4, 5, WHOLE, WHOLE)
+# Chance that an opening, or an ending, stays a sentence of its own.
+TWO_BREATHS = 0.1
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class Style:
         tic: A phrase that closes a sentence now and then.
         takes_up: Chance to take up the words of the question first, 0-1.
         closes: Chance to close with a sentence about the question, 0-1.
+        tells: How many sentences of a story they tell at most.
         words: The number of their idiolect.
     """
 
@@ -115,13 +119,14 @@ class Style:
     tic: str
     takes_up: float
     closes: float
+    tells: int
     words: int
 
 
 def invent_style(rng: random.Random) -> Style:
     """Draw a voice and the habits of one person within it."""
     name = rng.choice(tuple(VOICES))
-    voice = VOICES[name]
+    voice, tells = VOICES[name], rng.choice(TELLS)
     return Style(
         voice=name,
         splits=rng.uniform(0, voice.splits),
@@ -132,8 +137,9 @@ def invent_style(rng: random.Random) -> Style:
         opening=rng.choice(voice.openings),
         softeners=tuple(rng.sample(SOFTENERS, 3)),
         tic=rng.choice(TICS),
-        takes_up=rng.uniform(0.75, 1.0),
-        closes=rng.choice((0.0, 0.0, 0.4)),
+        takes_up=rng.uniform(0.75, 1.0) if tells == WHOLE else 1.0,
+        closes=rng.choice((0.0, 0.3, 0.6)),
+        tells=tells,
         words=rng.getrandbits(32),
     )
 
@@ -185,6 +191,13 @@ def introduce(opening: str, sentence: str, rng: random.Random) -> list[str]:
     if paused or rng.random() < TWO_BREATHS:
         return [opening, sentence]
     return [opening[:-1] + rng.choice((": ", " - ")) + _soften(sentence)]
+
+
+def conclude(sentence: str, ending: str, rng: random.Random) -> list[str]:
+    """Put an ending after the last sentence of a story, mostly in one breath."""
+    if not sentence.endswith(".") or rng.random() < TWO_BREATHS:
+        return [sentence, ending]
+    return [sentence[:-1] + rng.choice(("; ", " - ")) + _soften(ending)]
 
 
 def _split(sentence: str, style: Style, rng: random.Random) -> list[str]:
