@@ -250,3 +250,39 @@ def test_questions_are_hidden_by_a_share_of_their_own_and_control_tokens_never()
     assert (seen[:, 60:][inputs[:, 60:] == 9] == 0).any(), "the second question is one, too"
     everything = _hide(inputs, 0, PretrainArgs(token_dropout=1.0, question_dropout=1.0))
     assert torch.equal(everything != 0, inputs < 6)
+
+
+def test_the_first_tokens_of_each_answer_count_more():
+    import torch
+
+    from echoes_lib.models.seedling.pretrain import OPENING_TOKENS, PretrainArgs, _weigh
+
+    turn = [3, 9, 9, 4, *[8] * 40, 2]
+    weights = _weigh(torch.tensor([[1, *turn, *turn], [5] * 91]), PretrainArgs(opening_weight=3.0))
+    heavy = weights[0] == 3.0
+    assert heavy.nonzero().flatten().tolist() == [
+        *range(4, 4 + OPENING_TOKENS),
+        *range(49, 49 + OPENING_TOKENS),
+    ]
+    assert (weights[1] == 1.0).all()
+
+
+def test_the_loss_is_the_mean_over_weighted_targets():
+    import torch
+
+    from echoes_lib.models.seedling.architecture import new_model, seedling_config
+    from echoes_lib.models.seedling.pretrain import _loss
+
+    model = new_model(seedling_config(**TINY), 1)
+    rows = torch.randint(6, 64, (2, 9), generator=torch.Generator().manual_seed(0))
+    inputs, targets = rows[:, :-1], rows[:, 1:].clone()
+    evenly = torch.ones(2, 8)
+    expected = model(input_ids=rows, labels=rows).loss
+    assert torch.allclose(_loss(model, inputs, targets, evenly), expected, atol=1e-6)
+    # A weight of zero is the same as no target at all.
+    targets[1, 4:] = -100
+    without = _loss(model, inputs, targets, evenly)
+    halved = evenly.clone()
+    halved[1, 4:] = 0.0
+    assert torch.allclose(_loss(model, inputs, rows[:, 1:], halved), without)
+    assert not torch.allclose(without, expected)

@@ -32,6 +32,7 @@ from echoes_lib.models.seedling.optimizers import Optimizers, rate_at
 __all__ = ["CHECKPOINT", "PretrainArgs", "bits_per_byte", "half_precision", "pretrain"]
 
 CHECKPOINT = "checkpoint.pt"
+OPENING_TOKENS = 24
 Curve = list[tuple[int, float, float]]
 
 
@@ -46,9 +47,12 @@ class PretrainArgs:
             leans on the whole context and not on the last words of a frame, 0-1.
         question_dropout: The same within questions, so that it leans on no single word of
             them and follows a question that is asked in other words, 0-1.
+        opening_weight: How many times as much as another the loss of a token among the first
+            `OPENING_TOKENS` of an answer counts: they are what depends most on the question.
         matrix_learning_rate: Peak of Muon, reached after the warmup.
         learning_rate: Peak of AdamW, likewise.
-        warmup_ratio: Share of the steps in which the rates rise.
+        warmup_steps: Steps in which the rates rise; a number and not a share, so that up to the
+            fall a long run is the same as a short one.
         decay_ratio: Share of the steps, at the end, in which they fall.
         final_ratio: What is left of the peaks at the last step.
         weight_decay: On the matrices inside the layers.
@@ -64,9 +68,10 @@ class PretrainArgs:
     context: int = 1024
     token_dropout: float = 0.05
     question_dropout: float = 0.2
+    opening_weight: float = 1.0
     matrix_learning_rate: float = 1e-2
     learning_rate: float = 4e-3
-    warmup_ratio: float = 0.02
+    warmup_steps: int = 50
     decay_ratio: float = 0.4
     final_ratio: float = 0.02
     weight_decay: float = 0.1
@@ -88,15 +93,31 @@ def half_precision(device: torch.device) -> bool:
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
-def _loss(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over the targets that count; both `(rows, width)`."""
+def _loss(
+    model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Weighted mean cross-entropy over the targets that count; all `(rows, width)`."""
     device = inputs.device
     half = half_precision(device)
     with torch.autocast(device.type, torch.bfloat16) if half else contextlib.nullcontext():
         logits = model(input_ids=inputs, use_cache=False).logits
-    return functional.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED
+    losses = functional.cross_entropy(
+        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
     )
+    weights = weights.flatten() * (targets.flatten() != IGNORED)
+    return (losses * weights).sum() / weights.sum()
+
+
+def _weigh(inputs: torch.Tensor, args: PretrainArgs) -> torch.Tensor:
+    """Let the first targets of each answer count more; weights `(rows, width)`.
+
+    The input at which an answer's first target stands is the mark before it.
+    """
+    places = torch.arange(inputs.shape[1]).expand_as(inputs)
+    never = -OPENING_TOKENS
+    marks = places.masked_fill(inputs != CONTROL_TOKENS.index("[/INST]"), never).cummax(1).values
+    opens = places - marks < OPENING_TOKENS
+    return torch.where(opens, args.opening_weight, 1.0)
 
 
 def _hide(inputs: torch.Tensor, step: int, args: PretrainArgs) -> torch.Tensor:
@@ -128,8 +149,8 @@ class _Course:
     def step(self) -> None:
         """Read the next batch and move the weights."""
         inputs, targets = lay_out(self.plan[self.done], self.conversations, self.args.context, 0)
-        inputs = _hide(inputs, self.done, self.args)
-        loss = self.loss_of(self.model, inputs.to(self.device), targets.to(self.device))
+        rows = _hide(inputs, self.done, self.args), targets, _weigh(inputs, self.args)
+        loss = self.loss_of(self.model, *(row.to(self.device) for row in rows))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.args.max_grad_norm)
         self.optimizers.step(_ratio(self.done, len(self.plan), self.args))
@@ -218,8 +239,8 @@ def _fused(args: PretrainArgs) -> Callable[..., torch.Tensor]:
 
 
 def _ratio(step: int, steps: int, args: PretrainArgs) -> float:
-    warmup, decay = (max(1, round(steps * r)) for r in (args.warmup_ratio, args.decay_ratio))
-    return rate_at(step, steps, warmup, decay, args.final_ratio)
+    decay = max(1, round(steps * args.decay_ratio))
+    return rate_at(step, steps, args.warmup_steps, decay, args.final_ratio)
 
 
 @torch.inference_mode()
@@ -238,5 +259,9 @@ def bits_per_byte(model: torch.nn.Module, encoded: list[list[int]], texts: list[
     limit = model.config.max_position_embeddings + 1
     device = next(model.parameters()).device
     rows = [torch.tensor([ids[:limit]], device=device) for ids in encoded]
-    nats = sum(_loss(model, r[:, :-1], r[:, 1:]).item() * (r.shape[1] - 1) for r in rows)
+    evenly = torch.ones((1, 1), device=device)
+    nats = 0.0
+    for row in rows:
+        mean = _loss(model, row[:, :-1], row[:, 1:], evenly.expand(1, row.shape[1] - 1))
+        nats += mean.item() * (row.shape[1] - 1)
     return nats / math.log(2) / sum(len(text.encode()) for text in texts)
