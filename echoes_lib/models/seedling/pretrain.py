@@ -68,7 +68,7 @@ class PretrainArgs:
     context: int = 1024
     token_dropout: float = 0.05
     question_dropout: float = 0.2
-    opening_weight: float = 1.0
+    opening_weight: float = 2.0
     matrix_learning_rate: float = 1e-2
     learning_rate: float = 4e-3
     warmup_steps: int = 50
