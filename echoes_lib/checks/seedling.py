@@ -108,8 +108,9 @@ def _judged(figures: Figures) -> dict[str, dict[str, Any]]:
     judged = {}
     for name, value in figures.items():
         side, limit = LIMITS[name]
-        holds = value >= limit if side == "at least" else value <= limit
-        judged[name] = {"value": round(value, 4), "limit": f"{side} {limit:g}", "holds": holds}
+        number = float(value)  # numpy's own numbers and truth values are not JSON
+        holds = number >= limit if side == "at least" else number <= limit
+        judged[name] = {"value": round(number, 4), "limit": f"{side} {limit:g}", "holds": holds}
     return judged
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -36,7 +37,8 @@ def test_an_unknown_part_is_refused():
 
 def test_every_figure_has_a_limit_on_its_right_side():
     assert all(side in ("at least", "at most") for side, _ in seedling.LIMITS.values())
-    judged = seedling._judged({"ended": 0.95, "looped": 0.021, "luke_gain": 0.07})
+    judged = seedling._judged({"ended": 0.95, "looped": np.float32(0.021), "luke_gain": 0.07})
+    assert json.loads(json.dumps(judged)) == judged
     assert [judged[name]["holds"] for name in ("ended", "looped", "luke_gain")] == [
         True,
         False,
@@ -52,3 +54,17 @@ def test_weights_of_another_text_are_refused(tmp_path):
     (tmp_path / "training.json").write_text(json.dumps(record))
     with pytest.raises(ModelError, match="material has changed"):
         read_training_text(tmp_path, AutoTokenizer.from_pretrained(SEEDLING_DIR))
+
+
+@pytest.mark.slow
+def test_the_shipped_seedling_keeps_its_promises(tmp_path):
+    parts = [f"--only={part}" for part in ("model", "corpus", "replies", "likelihood")]
+    result = CliRunner().invoke(main, ["check", "seedling", *parts, "--out", str(tmp_path)])
+    report = json.loads(result.stdout)
+    # How long loading takes depends on what else the machine does; it is left to the command.
+    missed = {name for name, figure in report["figures"].items() if not figure["holds"]}
+    assert missed <= {"load_s"}, report["figures"]
+    bits = report["details"]["likelihood"]["bits_per_byte"]
+    assert bits["seedling"]["all"] < bits["kneser_ney"]["all"] < bits["xz"]["all"]
+    assert (tmp_path / "replies.txt").read_text().count(" · ") >= 100
+    assert json.loads((tmp_path / "check.json").read_text()) == report
