@@ -58,13 +58,14 @@ def test_weights_of_another_text_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_the_shipped_seedling_keeps_its_promises(tmp_path):
-    parts = [f"--only={part}" for part in ("model", "corpus", "replies", "likelihood")]
+    # The likelihood takes five more minutes and hangs on weights and material alone, which the
+    # corpus part holds together by a hash; `make check-seedling` measures it.
+    parts = [f"--only={part}" for part in ("model", "corpus", "replies")]
     result = CliRunner().invoke(main, ["check", "seedling", *parts, "--out", str(tmp_path)])
     report = json.loads(result.stdout)
     # How long loading takes depends on what else the machine does; it is left to the command.
     missed = {name for name, figure in report["figures"].items() if not figure["holds"]}
     assert missed <= {"load_s"}, report["figures"]
-    bits = report["details"]["likelihood"]["bits_per_byte"]
-    assert bits["seedling"]["all"] < bits["kneser_ney"]["all"] < bits["xz"]["all"]
+    assert {"repeated_sentences", "own_question_found", "misspelt"} <= set(report["figures"])
     assert (tmp_path / "replies.txt").read_text().count(" · ") >= 100
     assert json.loads((tmp_path / "check.json").read_text()) == report
