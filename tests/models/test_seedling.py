@@ -139,6 +139,20 @@ def same_weights(one, other):
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
+def test_sums_have_one_order_while_training_and_only_then(monkeypatch):
+    import torch
+
+    from echoes_lib.models.seedling import pretrain
+
+    seen = []
+    step = pretrain._Course.step
+    during = torch.are_deterministic_algorithms_enabled
+    monkeypatch.setattr(pretrain._Course, "step", lambda self: (seen.append(during()), step(self)))
+    tiny_run(stop_after=2)
+    assert seen == [True, True]
+    assert not during()
+
+
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("stop_after", [1, 4, 7])
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, stop_after):

@@ -16,7 +16,7 @@ import contextlib
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,8 +211,23 @@ def pretrain(
     path = checkpoint_dir / CHECKPOINT if checkpoint_dir else None
     if path and path.exists():
         course.resume(path)
-    _go(course, path, min(len(course.plan), stop_after or len(course.plan)))
+    with _same_sums(course.device):
+        _go(course, path, min(len(course.plan), stop_after or len(course.plan)))
     return course.curve
+
+
+@contextlib.contextmanager
+def _same_sums(device: torch.device) -> Iterator[None]:
+    """Add in a fixed order: threads that add as they come round differently each time.
+
+    On CUDA what has no such order warns, and CUBLAS_WORKSPACE_CONFIG=:4096:8 is needed.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _go(course: _Course, path: Path | None, last: int) -> None:
