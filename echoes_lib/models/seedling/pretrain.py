@@ -223,11 +223,12 @@ def _same_sums(device: torch.device) -> Iterator[None]:
     On CUDA what has no such order warns, and CUBLAS_WORKSPACE_CONFIG=:4096:8 is needed.
     """
     before = torch.are_deterministic_algorithms_enabled()
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     try:
         yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before, warn_only=only_warned)
 
 
 def _go(course: _Course, path: Path | None, last: int) -> None:
