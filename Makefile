@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling clean
+.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling bench-data clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ seedling: setup  ## train the embedded base model from nothing; goes on after a 
 
 check-seedling: setup  ## measure the embedded base model against what it promises; JSON
 	@$(BIN)/echoes check seedling
+
+bench-data: setup  ## measure reading and dataset building for 1, 100 and 1,000 people; JSON
+	@$(BIN)/python benchmarks/bench_data.py
 
 clean:  ## delete what chains made (runs/ and mlruns/); reflections and .venv stay
 	rm -rf runs mlruns/mlflow.db mlruns/artifacts

@@ -6,13 +6,18 @@
     │   ├── NoDatabase         there is no database, or it cannot be opened
     │   ├── NoSuchUser         the database holds nobody of that name
     │   ├── MissingColumn      the table lacks a column that is needed
+    │   ├── BadRow             a row holds what cannot be an answer, a question or a time
+    │   ├── SchemaTooNew       a newer version of the project has changed the tables
+    │   ├── BadSource          a file to import cannot be read or contradicts itself
     │   ├── NoAnswers          the person has no answer (or none is left after the filters)
-    │   └── TooFewAnswers      fewer answers than a split needs
+    │   ├── TooFewAnswers      fewer answers than a split needs
+    │   └── NoConsent          nobody allowed that the words be used for this
     ├── ModelError             a base model or adapter cannot be used
     │   └── BaseModelNotFound  no such name, folder or hub model
     ├── TrackingError          the MLflow store cannot be used
     │   ├── StoreTooNew        it was written by a newer MLflow
-    │   └── NoSuchEcho         no registered model, version or alias of that name
+    │   ├── NoSuchEcho         no registered model, version or alias of that name
+    │   └── Forgotten          it learnt from answers that were taken back since
     └── ChainError             the chain of notebooks cannot go on
         ├── StepFailed         a notebook failed in the middle
         ├── ChainBusy          another process is at work on the same chain
@@ -47,12 +52,28 @@ class MissingColumn(DataError):
     """The table lacks a column that is needed."""
 
 
+class BadRow(DataError):
+    """A row holds what cannot be an answer, a question or a time."""
+
+
+class SchemaTooNew(DataError):
+    """A newer version of the project has changed the tables."""
+
+
+class BadSource(DataError):
+    """A file to import cannot be read, or contradicts itself or the database."""
+
+
 class NoAnswers(DataError):
     """The person has no answer, or none is left after the filters."""
 
 
 class TooFewAnswers(DataError):
     """Fewer answers than a split needs."""
+
+
+class NoConsent(DataError):
+    """Nobody allowed that the person's words be used for this, or it was withdrawn."""
 
 
 class ModelError(EchoesError):
@@ -73,6 +94,10 @@ class StoreTooNew(TrackingError):
 
 class NoSuchEcho(TrackingError):
     """No registered model, version or alias of that name."""
+
+
+class Forgotten(TrackingError):
+    """The echo learnt from answers that were taken back since; it must be trained again."""
 
 
 class ChainError(EchoesError):

@@ -66,6 +66,10 @@ class Workspace:
         """Folder of one person's chain under one profile: `runs/<profile>/<user_id>`."""
         return self.runs / profile / user_id
 
+    def chain_lock(self, profile: str, user_id: str) -> Path:
+        """File that whoever works on a chain holds locked (with filelock)."""
+        return self.chain_dir(profile, user_id) / ".lock"
+
     def step_dir(self, profile: str, user_id: str, step: str) -> Path:
         """Folder in which one step leaves its files, such as `runs/demo/luke/3_train`."""
         return self.chain_dir(profile, user_id) / step

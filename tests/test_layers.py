@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1] / "echoes_lib"
 ROWS = {
     6: {"cli", "pipeline"},
-    5: {"server"},
+    5: {"server", "deletion"},
     4: {"registry", "checks"},
     3: {"search", "evaluation"},
     2: {"reflections", "training", "chat"},

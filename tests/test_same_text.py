@@ -7,7 +7,7 @@ from echoes_lib.models.load import load_tokenizer
 from echoes_lib.models.render import encode
 from echoes_lib.models.templates import training_template
 from echoes_lib.params import TrainParams
-from echoes_lib.reflections.sample import read_lines
+from echoes_lib.reflections.sources.sample import read_lines
 
 SYSTEM = {"role": "system", "content": "You are Luke."}
 

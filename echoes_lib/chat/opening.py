@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes_lib.chat.engine import Engine
-from echoes_lib.errors import BaseModelNotFound, ModelError
+from echoes_lib.errors import BaseModelNotFound, Forgotten, ModelError
 from echoes_lib.params import Common
 
 # What of echo.json says how its base is loaded.
@@ -27,6 +27,8 @@ BASE_FIELDS = (
     "dtype",
     "attention",
 )
+# Lies where an adapter was, once the answers it learnt from are taken back.
+TOMBSTONE = "forgotten.json"
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +57,7 @@ def open_engine(adapter_dir: Path, base_dir: Path | None = None) -> Engine:
         An engine; its `base_reason` says why if the adapter could not be loaded.
 
     Raises:
+        Forgotten: answers that the adapter learnt from were taken back.
         ModelError: echo.json is missing or broken.
         BaseModelNotFound: the base is not there; without it nobody can answer.
     """
@@ -77,8 +80,10 @@ def read_info(adapter_dir: Path) -> dict[str, Any]:
     """Read echo.json, which says whose echo an adapter is and on which base.
 
     Raises:
+        Forgotten: answers that the adapter learnt from were taken back.
         ModelError: it is missing or broken.
     """
+    check_not_forgotten(adapter_dir)
     try:
         info = json.loads((adapter_dir / "echo.json").read_text(encoding="utf-8"))
         return {name: info[name] for name in ("name", "system_prompt", "base_model")} | info
@@ -86,6 +91,26 @@ def read_info(adapter_dir: Path) -> dict[str, Any]:
         raise ModelError(
             f"echo.json of the adapter cannot be used ({type(error).__name__}): run 3_train again"
         ) from None
+
+
+def check_not_forgotten(adapter_dir: Path) -> None:
+    """Refuse an adapter whose place is taken by a note that its answers were taken back.
+
+    Raises:
+        Forgotten: says since when and what to do.
+    """
+    path = adapter_dir / TOMBSTONE
+    if not path.is_file():
+        return
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        since, user_id = f" on {told['forgotten_on']}", f" --user {told['user_id']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        since = user_id = ""
+    raise Forgotten(
+        f"this echo learnt from answers that were taken back{since}: run `echoes run{user_id}` to "
+        "train a new one from the answers that are left"
+    )
 
 
 def base_params(info: Mapping[str, Any]) -> Common:

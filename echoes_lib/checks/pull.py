@@ -26,7 +26,7 @@ from echoes_lib.evaluation.compare import read_test
 from echoes_lib.models.load import load_base
 from echoes_lib.params.schema import PreprocessParams, TrainParams
 from echoes_lib.reflections.dataset import build_dataset
-from echoes_lib.reflections.sample import read_lines, write_sample
+from echoes_lib.reflections.sources.sample import read_lines, write_sample
 from echoes_lib.tracking import NullRun
 from echoes_lib.training.stages import train_two_stages
 

@@ -27,7 +27,7 @@ from echoes_lib.measures.words import words
 from echoes_lib.models.load import Base, load_base
 from echoes_lib.models.seedling import SEEDLING_DIR
 from echoes_lib.params import Common
-from echoes_lib.reflections.sample import read_lines
+from echoes_lib.reflections.sources.sample import read_lines
 from echoes_lib.workspace import workspace, write_text
 
 __all__ = ["LIMITS", "PARTS", "check_seedling"]

@@ -22,7 +22,7 @@ import numpy as np
 from echoes_lib.checks.kneser_ney import KneserNey
 from echoes_lib.evaluation.likelihood import answer_tokens, score_answers
 from echoes_lib.params import persona
-from echoes_lib.reflections.sample import read_lines
+from echoes_lib.reflections.sources.sample import read_lines
 
 __all__ = ["People", "by_ngrams", "by_xz", "by_model", "sample_answers"]
 

@@ -1,4 +1,4 @@
-"""The commands: sample, run, report, chat, ui, serve-model, check.
+"""The commands of `echoes`, each a thin door to the room that does the work.
 
 Each prints what it did and what comes next. A user's mistake is one sentence on stderr and
 exit code 1; an interrupted command leaves with 130. Nothing here computes anything.
@@ -43,7 +43,7 @@ def main() -> None:
 @click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
 def sample(database_url: str | None) -> None:
     """Write the five invented sample people into the database."""
-    from echoes_lib.reflections.sample import write_sample
+    from echoes_lib.reflections.sources.sample import write_sample
     from echoes_lib.workspace import workspace
 
     place = workspace()
@@ -51,6 +51,91 @@ def sample(database_url: str | None) -> None:
     counts = write_sample(database_url or place.database_url)
     shown = ", ".join(f"{n} {table}" for table, n in counts.items())
     click.echo(f"sample: {shown} (in {database_url or 'data/reflections.db'})")
+
+
+@main.command("import")
+@click.argument("path")
+@click.option("--user", "user_id", help="Whose answers, where the file does not say.")
+@click.option("--name", help="That person's display name.")
+@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+@click.option("--column", "columns", multiple=True, help="FIELD=COLUMN of the file; repeatable.")
+@click.option("--by-text", is_flag=True, help="Match questions by words, not by the file's ids.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and stop.")
+@click.option("--yes", is_flag=True, help="Write without asking.")
+def import_(path: str, **options: Any) -> None:
+    """Import answers from a CSV, JSONL or Markdown file, or a folder of text files.
+
+    Shows what was understood, then asks. Fields: user_id, question_id, question, answer,
+    word_count, seconds, category. Doing it again changes nothing.
+    """
+    from echoes_lib.cli.imports import import_answers
+
+    import_answers(path, **options)
+
+
+@main.command()
+@click.option("--user", "user_id", required=True, help="Who answers.")
+@click.option("--name", help="Their display name.")
+@click.option("--category", help="Only the questions of one theme, such as childhood.")
+@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+def reflect(user_id: str, name: str | None, category: str | None, database_url: str | None) -> None:
+    """Answer the reflection questions in the terminal, and go on where you stopped."""
+    from echoes_lib.cli.reflect import reflect as ask
+
+    ask(user_id, name, category, database_url)
+
+
+@main.command()
+@click.option("--user", "user_id", required=True, help="Whose words.")
+@click.option(
+    "--purpose",
+    type=click.Choice(["training", "impostor", "memory"]),
+    help="What they may be used for.  [default: training; with --withdraw: all]",
+)
+@click.option("--by", help="Who allows it; without, what is recorded is shown.")
+@click.option("--note", help="Anything worth keeping, such as where the letter lies.")
+@click.option("--withdraw", is_flag=True, help="From today on it is allowed no longer.")
+@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+def consent(
+    user_id: str,
+    purpose: str | None,
+    by: str | None,
+    note: str | None,
+    withdraw: bool,
+    database_url: str | None,
+) -> None:
+    """Show, record or withdraw what a person's words may be used for."""
+    from echoes_lib.cli.consent import record_consent, show_consents, withdraw_consent
+    from echoes_lib.workspace import workspace
+
+    if withdraw and (by or note):
+        raise click.UsageError("--withdraw goes with neither --by nor --note")
+    if note and not by:
+        raise click.UsageError("--note needs --by: say who allows it")
+    url = database_url or workspace().database_url
+    if withdraw:
+        withdraw_consent(url, user_id, purpose)
+    elif by:
+        record_consent(url, user_id, purpose, by, note)
+    else:
+        show_consents(url, user_id)
+
+
+@main.command()
+@click.option("--user", "user_id", required=True, help="Whom to forget.")
+@click.option("--question", "question_id", type=int, help="Only the answer to this question id.")
+@click.option("--dry-run", is_flag=True, help="List everything that would go, and stop.")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting.")
+@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+def forget(
+    user_id: str, question_id: int | None, dry_run: bool, yes: bool, database_url: str | None
+) -> None:
+    """Delete a person's answers and all that was made of them."""
+    from echoes_lib.cli.forget import forget_and_tell
+    from echoes_lib.workspace import workspace
+
+    url = database_url or workspace().database_url
+    sys.exit(forget_and_tell(user_id, question_id, url, dry_run, yes))
 
 
 @main.command()

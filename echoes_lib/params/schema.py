@@ -9,13 +9,21 @@ Shape: keyword values -> one frozen object per notebook, or pydantic.ValidationE
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 PERSONA = "You are {name}, sharing your authentic thoughts and experiences with warmth and wisdom."
 ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+# What is read of the reflections database, by table; see `Source`.
+COLUMNS = {
+    "user_responses": ("user_id", "question_id", "response_text", "response_time_seconds"),
+    "questions": ("question_id", "category", "question_text"),
+    "users": ("user_id", "name"),
+}
 
 
 def persona(name: str, system_prompt: str = PERSONA) -> str:
@@ -32,8 +40,8 @@ class Strict(BaseModel):
 class Common(Strict):
     """What all notebooks share: whose echo, on which base, loaded how."""
 
-    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "demo"
-    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] = "luke"
+    profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] = "demo"
+    user_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] = "luke"
     database_url: str | None = None
     base_model: Annotated[str, Field(min_length=1)] = "seedling"
     base_revision: str | None = None
@@ -44,20 +52,71 @@ class Common(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 
 
+class Source(Strict):
+    """What the tables and columns of reflections are called; the defaults are the project's own.
+
+    `columns` maps our name to theirs, `response_text: answer`, in every table that has it; with
+    our table in front, `questions.question_id: id`, in that table alone.
+    """
+
+    responses: Annotated[str, Field(min_length=1)] = "user_responses"
+    questions: str | None = "questions"  # None: the questions that ship with the project
+    users: str | None = "users"  # None: people are called by their user_id
+    columns: dict[str, Annotated[str, Field(min_length=1)]] = {}
+
+    @field_validator("columns")
+    @classmethod
+    def names_are_known(cls, columns: dict[str, str]) -> dict[str, str]:
+        """Refuse a mapping of a column that is never read."""
+        names = {name for table in COLUMNS.values() for name in table} | {"word_count"}
+        names |= {f"{table}.{name}" for table in COLUMNS for name in COLUMNS[table]}
+        if unknown := sorted(set(columns) - names):
+            raise ValueError(f"{', '.join(unknown)} is not read: map {', '.join(sorted(names))}")
+        return columns
+
+
+Treatment = Literal["keep", "redact", "pseudonymise"]
+
+
+class PrivacyPolicy(Strict):
+    """What becomes of private data in answers, kind by kind; names are part of a life."""
+
+    email: Treatment = "redact"
+    phone: Treatment = "redact"
+    card: Treatment = "redact"
+    bank: Treatment = "redact"
+    address: Treatment = "redact"
+    id: Treatment = "redact"
+    secret: Treatment = "redact"
+    url: Treatment = "redact"
+    ip: Treatment = "redact"
+    handle: Treatment = "redact"
+    name: Treatment = "keep"
+
+
 class PreprocessParams(Common):
     """1_preprocess: from reflections to a dataset folder."""
 
+    source: Source = Source()
     system_prompt: Annotated[str, Field(min_length=1)] = PERSONA
+    privacy: PrivacyPolicy = PrivacyPolicy()
     min_words: Annotated[int, Field(ge=0)] = 50
     max_words_per_minute: Annotated[float, Field(gt=0)] = 120.0
+    languages: Annotated[list[LanguageCode], Field(min_length=1)] = ["en"]
+    min_language_share: Share = 0.7
     min_coherence: Annotated[float, Field(ge=-1, le=1)] = 0.22
     min_prose_ratio: Share = 0.47
+    min_flow: Annotated[float, Field(ge=-1, le=1)] = 0.48
+    max_tone_distance: Annotated[float, Field(gt=0)] = 7.0
     max_similarity: Share = 0.6
     test_ratio: Ratio = 0.1
     validation_ratio: Ratio = 0.1
     stage2_ratio: Ratio = 0.2
+    near_duplicate_ratio: Annotated[float, Field(ge=0.15, le=1)] = 0.2
     target_examples: Count = 450
     max_uses_per_sentence: Count = 6
+    theme_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    follow_up_writer: Literal["rules", "base_model"] = "rules"
     max_length: Annotated[int, Field(ge=64)] = 768
 
     @model_validator(mode="after")
@@ -65,6 +124,17 @@ class PreprocessParams(Common):
         """Refuse ratios that leave nothing to train on."""
         if self.test_ratio + self.validation_ratio >= 1:
             raise ValueError("test_ratio + validation_ratio must be below 1")
+        return self
+
+    @model_validator(mode="after")
+    def the_writer_can_write(self) -> "PreprocessParams":
+        """Refuse to let the seedling write questions: it only ever learned to answer them."""
+        if self.follow_up_writer == "base_model" and self.base_model == "seedling":
+            raise ValueError(
+                "follow_up_writer=base_model needs a base model that follows instructions, and "
+                "base_model=seedling does not: set follow_up_writer: rules, or choose another "
+                f"base_model in params/{self.profile}/common.yaml"
+            )
         return self
 
 

@@ -7,6 +7,7 @@ same time are refused by a lock that dies with its process.
 Shape: profile, user, overrides -> Outcome; notebooks, files and MLflow runs on the way.
 """
 
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +68,7 @@ def run_chain(
     Raises:
         ParamsError: parameters do not fit; nothing has run.
         DataError: the person's reflections cannot be used; nothing has run.
+        NoConsent: nobody allowed to train on them, or it was withdrawn, before or on the way.
         StepFailed: a notebook failed; finished steps stay finished.
         ChainBusy: another process runs this chain.
     """
@@ -82,7 +84,7 @@ class Chain:
 
     def __init__(self, profile: str, items: list[str], announce: Announce):
         from echoes_lib.pipeline.plan import chain_steps
-        from echoes_lib.reflections.store import content_hash
+        from echoes_lib.reflections.sources.store import content_hash
 
         self.profile = profile
         self.overrides = parse_overrides(items, chain_steps(profile))
@@ -90,16 +92,21 @@ class Chain:
         first = next(iter(self.params.values()))
         self.user_id = first.user_id
         self.folder = workspace().chain_dir(profile, self.user_id)
-        self.source_hash = content_hash(
-            first.database_url or workspace().database_url, self.user_id
-        )
+        self.database_url = first.database_url or workspace().database_url
+        self.source_hash = content_hash(self.database_url, self.user_id, first.source)
+        self.consent = self._require_consent()
         self.announce = announce
+
+    def _require_consent(self) -> dict[str, str]:
+        from echoes_lib.reflections.sources.consent import TRAINING, require
+
+        return require(self.database_url, self.user_id, TRAINING).as_manifest()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the chain's folder for this process alone."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".lock", timeout=0)
+        lock = FileLock(workspace().chain_lock(self.profile, self.user_id), timeout=0)
         try:
             lock.acquire()
         except Timeout:
@@ -152,6 +159,7 @@ class Chain:
             self.announce(step, "kept", record.seconds)
             outcome.kept.append(step)
             return
+        self._require_consent()  # it may have been withdrawn while the step before ran
         state.steps.pop(step, None)
         write_state(self.folder, state)
         state.steps[step] = self._run(step, params, wanted, runs)
@@ -173,7 +181,9 @@ class Chain:
         best = self.folder / "2_search" / "best.yaml"
         searched = "2_search" in self.params and best.is_file()
         params = step_params(step, self.profile, self.overrides, best if searched else None)
-        return params, fingerprint(step, params, self.source_hash, state)
+        # A dataset names the consent it was made by; another consent, another dataset.
+        source = f"{self.source_hash} {json.dumps(self.consent, sort_keys=True)}"
+        return params, fingerprint(step, params, source, state)
 
     def _holds(self, step: str, record: StepRecord | None, wanted: str, runs: ChainRuns) -> bool:
         folder = self.folder / step

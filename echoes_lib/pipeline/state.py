@@ -69,7 +69,7 @@ def fingerprint(step: str, params: Common, source_hash: str, state: ChainState) 
     Args:
         step: the notebook's name.
         params: its typed parameters.
-        source_hash: hash of the person's rows in the database.
+        source_hash: hash of the person's rows in the database, and the consent.
         state: the chain, with the records of the steps before.
 
     Returns:

@@ -1,16 +1,24 @@
 """Divide a person's answers before anything is made of them.
 
-Test and validation depend on the question's id, the seed and the ratios alone. Ids are taken
+Every question has a home that depends on its id, the seed and the ratios alone. Ids are taken
 in blocks of twenty; a seeded shuffle gives each question a place in its block, and places are
-dealt out evenly: with a ratio of 0.1 every tenth place is test. So
+dealt out evenly: with a ratio of 0.1 every tenth place is test. So the held-out questions are
+spread over the questionnaire, and two people with the same seed are tested on the same
+questions and can be compared.
 
-- a question keeps its split when answers are added, edited or dropped;
-- the held-out questions are spread over the questionnaire, and with it over its categories;
-- two people with the same seed are tested on the same questions, and can be compared.
+Near-duplicate answers of a person are never parted. A group of them goes to the most exposed
+of its members' homes: to training if any has its home there, else to validation, else to test.
+So when answers are added, edited or dropped
 
-Of the rest the most specific go to stage 2. A training answer that repeats a long sentence of
-a held-out one is dropped (`held_out_sentence`); short sayings that a person keeps coming back
-to stay, they are what an echo is to learn.
+- a question whose answer is like no other keeps its split;
+- a question at home in training stays there, always;
+- a held-out question can only move towards training, and only when a near-duplicate of its
+  answer has its home there. The other way round, an echo that was trained before would be
+  tested on what it has seen.
+
+Which of the training answers are the most specific is a matter of rank: stage 1 and stage 2
+may exchange answers when others are added. Sentences that training and held-out answers share
+are hidden from training (`leaks.py`).
 
 Shape: reflections (n) -> Splits: test + validation + stage1 + stage2 + drops = n.
 """
@@ -22,26 +30,34 @@ from fractions import Fraction
 from math import ceil, floor
 
 from echoes_lib.errors import TooFewAnswers
+from echoes_lib.measures.near_duplicates import near_duplicate_groups
 from echoes_lib.measures.specificity import specificity
-from echoes_lib.measures.words import sentences, words
 from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections.filters import Drop
-from echoes_lib.reflections.store import Reflection
+from echoes_lib.reflections.leaks import find_leaks
+from echoes_lib.reflections.sources.store import Reflection
 
 BLOCK = 20
 NAMES = ("test", "validation", "stage1", "stage2")
-LONG_SENTENCE_WORDS = 8
+EXPOSURE = ("training", "validation", "test")  # the first has the first claim on a group
+Group = list[Reflection]
 
 
 @dataclass(frozen=True)
 class Splits:
-    """A person's answers by what they are used for, each in order of question id."""
+    """A person's answers by what they are used for, each in order of question id.
+
+    `drops` are answers that are in no split, `cuts` those of which sentences are hidden, and
+    `hidden` says which: question id -> where these sentences start.
+    """
 
     test: list[Reflection]
     validation: list[Reflection]
     stage1: list[Reflection]
     stage2: list[Reflection]
     drops: list[Drop] = field(default_factory=list)
+    cuts: list[Drop] = field(default_factory=list)
+    hidden: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def ids(self) -> dict[str, list[int]]:
         """Return the question ids of each split."""
@@ -61,18 +77,47 @@ def split_reflections(reflections: Sequence[Reflection], params: PreprocessParam
     Raises:
         TooFewAnswers: a split would be empty.
     """
-    groups: dict[str, list[Reflection]] = {"test": [], "validation": [], "training": []}
-    for reflection in reflections:
-        groups[assign(reflection.question_id, params)].append(reflection)
-    training, drops = _without_leaks(groups["training"], groups["test"] + groups["validation"])
-    stage1, stage2 = split_stages(training, params.stage2_ratio)
-    splits = Splits(groups["test"], groups["validation"], stage1, stage2, drops)
-    _check(splits, len(reflections), params)
+    dealt: dict[str, list[Group]] = {name: [] for name in EXPOSURE}
+    for group in group_answers(reflections, params):
+        homes = {assign(reflection.question_id, params) for reflection in group}
+        dealt[next(name for name in EXPOSURE if name in homes)].append(group)
+    return divide(dealt["test"], dealt["validation"], dealt["training"], params)
+
+
+def divide(
+    test: Sequence[Group],
+    validation: Sequence[Group],
+    training: Sequence[Group],
+    params: PreprocessParams,
+) -> Splits:
+    """Hide what training shares with the held-out answers, and part it into two stages.
+
+    Raises:
+        TooFewAnswers: a split would be empty.
+    """
+    held_out = [_flat(test), _flat(validation)]
+    leaks = find_leaks(_flat(training), held_out[0] + held_out[1])
+    lost = {drop.question_id for drop in leaks.drops}
+    kept = [[r for r in group if r.question_id not in lost] for group in training]
+    stages = split_stages([group for group in kept if group], params.stage2_ratio)
+    splits = Splits(*held_out, *stages, leaks.drops, leaks.cuts, leaks.hidden)
+    _check(splits, sum(map(len, [*test, *validation, *training])), params)
     return splits
 
 
+def group_answers(reflections: Sequence[Reflection], params: PreprocessParams) -> list[Group]:
+    """Group answers that are near-duplicates; see `measures.near_duplicates`.
+
+    Returns:
+        Groups in order of their first question; most hold one answer.
+    """
+    answers = sorted(reflections, key=lambda r: r.question_id)
+    groups = near_duplicate_groups([r.text for r in answers], params.near_duplicate_ratio)
+    return [[answers[i] for i in group] for group in groups]
+
+
 def assign(question_id: int, params: PreprocessParams) -> str:
-    """Say which split a question belongs to, whoever answers it.
+    """Say which split a question has its home in, whoever answers it.
 
     Args:
         question_id: any integer.
@@ -81,10 +126,7 @@ def assign(question_id: int, params: PreprocessParams) -> str:
     Returns:
         `test`, `validation` or `training`.
     """
-    block, within = divmod(question_id, BLOCK)
-    order = list(range(BLOCK))
-    random.Random(f"split {params.seed} {block}").shuffle(order)
-    place = block * BLOCK + order[within]
+    place = seeded_place(question_id, params.seed)
     test = Fraction(str(params.test_ratio))  # exact, where 0.1 as a float is not
     if _is_dealt(place, test):
         return "test"
@@ -93,49 +135,48 @@ def assign(question_id: int, params: PreprocessParams) -> str:
     return "validation" if _is_dealt(place_in_rest, validation) else "training"
 
 
+def seeded_place(question_id: int, seed: int) -> int:
+    """Return a question's place after every block of twenty ids is shuffled by itself."""
+    block, within = divmod(question_id, BLOCK)
+    order = list(range(BLOCK))
+    random.Random(f"split {seed} {block}").shuffle(order)
+    return block * BLOCK + order[within]
+
+
 def split_stages(
-    training: Sequence[Reflection], stage2_ratio: float
+    training: Sequence[Group], stage2_ratio: float
 ) -> tuple[list[Reflection], list[Reflection]]:
     """Give the most specific answers to stage 2, the rest to stage 1.
 
     Args:
-        training: answers that are not held out.
-        stage2_ratio: share of them for stage 2; at least one answer.
+        training: groups of answers that are not held out; no group is parted, its most
+            specific answer speaks for it.
+        stage2_ratio: share of the answers for stage 2; at least one group.
 
     Returns:
         Stage 1 and stage 2, each in order of question id.
     """
-    n = max(1, round(len(training) * stage2_ratio))
-    ranked = sorted(training, key=lambda r: (-specificity(r.text).per_100_words, r.question_id))
-    chosen = {r.question_id for r in ranked[:n]}
-    broad = [r for r in training if r.question_id not in chosen]
-    return broad, [r for r in training if r.question_id in chosen]
+    wanted = max(1, round(sum(map(len, training)) * stage2_ratio))
+    ranked = sorted(training, key=lambda group: (-_most_specific(group), group[0].question_id))
+    specific: list[Group] = []
+    for group in ranked:
+        n = sum(map(len, specific))
+        if n == 0 or n + len(group) <= wanted:
+            specific.append(group)
+    chosen = {r.question_id for group in specific for r in group}
+    return _flat([g for g in training if g[0].question_id not in chosen]), _flat(specific)
+
+
+def _most_specific(group: Group) -> float:
+    return max(specificity(reflection.text).per_100_words for reflection in group)
+
+
+def _flat(groups: Sequence[Group]) -> list[Reflection]:
+    return sorted((r for group in groups for r in group), key=lambda r: r.question_id)
 
 
 def _is_dealt(place: int, ratio: Fraction) -> bool:
     return floor((place + 1) * ratio) > floor(place * ratio)
-
-
-def _without_leaks(
-    training: Sequence[Reflection], held_out: Sequence[Reflection]
-) -> tuple[list[Reflection], list[Drop]]:
-    hidden = {line for r in held_out for line in _long_sentences(r.text)}
-    kept: list[Reflection] = []
-    drops: list[Drop] = []
-    for reflection in training:
-        shared = [len(line) for line in _long_sentences(reflection.text) if line in hidden]
-        if shared:
-            drops.append(
-                Drop(reflection.question_id, "held_out_sentence", max(shared), LONG_SENTENCE_WORDS)
-            )
-        else:
-            kept.append(reflection)
-    return kept, drops
-
-
-def _long_sentences(text: str) -> list[tuple[str, ...]]:
-    lines = (tuple(words(sentence.lower())) for sentence in sentences(text))
-    return [line for line in lines if len(line) >= LONG_SENTENCE_WORDS]
 
 
 def _check(splits: Splits, n: int, params: PreprocessParams) -> None:

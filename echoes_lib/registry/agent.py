@@ -30,7 +30,7 @@ from mlflow.types.responses import (
 from pydantic import ValidationError
 
 from echoes_lib.chat.engine import Reply
-from echoes_lib.chat.opening import open_engine
+from echoes_lib.chat.opening import check_not_forgotten, open_engine
 from echoes_lib.errors import EchoesError
 from echoes_lib.params import Generation
 
@@ -41,7 +41,8 @@ class UntracedReplies:
     def load_context(self, context: Any) -> None:
         """Load base and adapter from the model's artifacts."""
         paths = {name: Path(path) for name, path in context.artifacts.items()}
-        self.engine = open_engine(paths["adapter"], paths.get("base"))
+        self.adapter = paths["adapter"]
+        self.engine = open_engine(self.adapter, paths.get("base"))
         given = (paths["facts"] / "generation.json").read_text(encoding="utf-8")
         self.generation = Generation(**json.loads(given))
 
@@ -78,6 +79,7 @@ class UntracedReplies:
         self, request: ResponsesAgentRequest
     ) -> tuple[list[dict[str, str]], Generation, int | None]:
         """Read messages, generation settings and seed (`custom_inputs.seed`) of a request."""
+        check_not_forgotten(self.adapter)  # it may have been, while this process served it
         seed = (request.custom_inputs or {}).get("seed")
         return read_messages(request), self._generation(request), seed
 

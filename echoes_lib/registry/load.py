@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from echoes_lib.chat.engine import Engine
-from echoes_lib.errors import NoSuchEcho
+from echoes_lib.errors import Forgotten, NoSuchEcho
 from echoes_lib.params import Generation
 from echoes_lib.tracking.store import prepare_store
+
+# Tags of versions and runs whose dataset held answers that were taken back (`echoes forget`).
+FORGOTTEN_ON, FORGOTTEN_QUESTIONS = "forgotten_on", "forgotten_questions"
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def find_version(user_id: str, alias: str = "champion") -> Any:
 
     Raises:
         NoSuchEcho: there is none; the message says which there are.
+        Forgotten: answers it learnt from were taken back, so it serves nobody.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -77,10 +81,25 @@ def find_version(user_id: str, alias: str = "champion") -> Any:
     client, name = mlflow.MlflowClient(), model_name(user_id)
     try:
         if alias.isdigit():
-            return client.get_model_version(name, alias)
-        return client.get_model_version_by_alias(name, alias)
+            return _remembered(client.get_model_version(name, alias))
+        return _remembered(client.get_model_version_by_alias(name, alias))
     except MlflowException:
+        versions = client.search_model_versions(f"name = '{name}'")
+        if versions:  # an alias that was taken from a forgotten version is missing, too
+            _remembered(max(versions, key=lambda version: int(version.version)))
         raise NoSuchEcho(f"models:/{name}@{alias} is not there: {_there(client, name)}") from None
+
+
+def _remembered(version: Any) -> Any:
+    """Hand a version through, unless answers that it learnt from were taken back."""
+    since = version.tags.get(FORGOTTEN_ON)
+    if not since:
+        return version
+    user_id = version.name.removeprefix(model_name(""))
+    raise Forgotten(
+        f"{version.name} version {version.version} learnt from answers that were taken back on "
+        f"{since}: run `echoes run --user {user_id}` to train a new one from those that are left"
+    )
 
 
 def _load(user_id: str, alias: str) -> tuple[Any, Any]:

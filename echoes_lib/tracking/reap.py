@@ -44,6 +44,23 @@ def end_children(experiment: str, parent: str, status: str) -> None:
         client.set_terminated(run.info.run_id, status)
 
 
+def running_here(experiment: str) -> list[str]:
+    """Name the runs that a living process of this machine is writing into.
+
+    Args:
+        experiment: MLflow's experiment id.
+
+    Returns:
+        Their names, such as `3_train`; runs of other machines are not judged.
+    """
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    running = client.search_runs([experiment], "attributes.status = 'RUNNING'", max_results=1000)
+    here = [r for r in running if r.data.tags.get("process", "").endswith(f"@{platform.node()}")]
+    return sorted({run.info.run_name for run in here if _owner_lives(run.data.tags)})
+
+
 def _owner_lives(tags: dict[str, str]) -> bool:
     import psutil
 

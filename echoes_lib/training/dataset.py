@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from echoes_lib.errors import DataError, NoAnswers
+from echoes_lib.errors import DataError, NoAnswers, NoConsent
 from echoes_lib.models.render import Encoded, check_end_is_trained, encode
 from echoes_lib.models.templates import training_template
 
@@ -61,10 +61,12 @@ def load_training_data(folder: Path, tokenizer: Any, max_length: int) -> Trainin
     Raises:
         DataError: the folder or one of its files is missing or damaged.
         NoAnswers: a split is empty.
+        NoConsent: its manifest names nobody who allowed to train on it.
         ModelError: the mask of a conversation is empty, or its end is not trained.
     """
     folder = Path(folder)
     manifest = _read_manifest(folder)
+    _check_consent(manifest)
     template = training_template(tokenizer)
     splits = {
         split: encode_all(read_examples(folder / f"{name}.jsonl"), tokenizer, template, max_length)
@@ -127,6 +129,18 @@ def _example(path: Path, number: int, line: str) -> dict[str, Any]:
         raise DataError(
             f"{path.name} line {number} is no example with messages: run 1_preprocess again"
         ) from None
+
+
+def _check_consent(manifest: dict[str, Any]) -> None:
+    """Refuse words that nobody gave for training; who did stands in the manifest."""
+    given = [c for c in manifest.get("consents") or () if isinstance(c, dict)]
+    if not any(consent.get("purpose") == "training" for consent in given):
+        user_id = manifest.get("user_id", "…")
+        raise NoConsent(
+            f"the dataset's manifest names no consent of user {user_id} to training: record it "
+            f"with `echoes consent --user {user_id} --purpose training --by …` and run "
+            "1_preprocess again"
+        )
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_help_lists_the_commands_and_needs_no_heavy_library():
     code += "from echoes_lib.cli import main\nmain(['--help'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0
-    for command in ("sample", "run", "report", "chat", "ui", "serve-model"):
+    for command in ("sample", "import", "reflect", "run", "report", "chat", "ui", "serve-model"):
         assert re.search(rf"^  {command} ", done.stdout, re.MULTILINE)
 
 

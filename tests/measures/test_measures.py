@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echoes_lib.measures.encoder import coherence, encode
+from echoes_lib.measures.encoder import coherence, encode, flow, forget_vectors, place
 from echoes_lib.measures.prose import prose_ratio
 from echoes_lib.measures.similarity import shared_wording
 from echoes_lib.measures.specificity import Specificity, specificity
@@ -65,6 +65,7 @@ def test_shared_wording_is_symmetric_and_in_range():
 
 
 def test_encoder_is_offline_normalised_and_in_order():
+    forget_vectors()
     texts = ["My dog barks at the postman.", "Interest rates rose.", "The puppy growls at mail."]
     seen = []
     vectors = encode(texts, lambda done, total: seen.append((done, total)))
@@ -79,3 +80,38 @@ def test_coherence_is_the_mean_of_two_cosines():
     answers = np.eye(3)[[0, 1]]
     assert coherence(questions, answers) == pytest.approx([0.5, 0.0])
     assert coherence(questions[:1], answers[:1]) == pytest.approx([1.0])
+
+
+def test_a_text_is_encoded_once():
+    forget_vectors()
+    seen = []
+    texts = ["A hen.", "A hen.", "A lift.", "A hen."]
+    first = encode(texts, lambda done, total: seen.append(total))
+    again = encode(["A lift.", "A hen."], lambda done, total: seen.append(total))
+    assert seen == [2]
+    assert np.array_equal(first[[0, 0]], first[[1, 3]])
+    assert np.array_equal(again, first[[2, 0]])
+    assert encode([]).shape == (0, 384)
+
+
+def test_sentences_are_placed_by_the_reading_of_their_text():
+    text = "My dog barks at the postman.\n\nThe puppy growls at mail. Interest rates rose again."
+    whole, dog, none = place([text, "My dog barks at the postman.", ""])
+    assert whole.sentences.shape == (3, 384) and none.sentences.shape == (0, 384)
+    assert np.allclose(np.linalg.norm(whole.sentences, axis=1), 1, atol=1e-5)
+    near, far = whole.sentences[0] @ whole.sentences[1], whole.sentences[0] @ whole.sentences[2]
+    assert near > far
+    assert dog.sentences[0] @ dog.text > 0.9
+    assert not np.allclose(dog.sentences[0], whole.sentences[0], atol=0.01)
+
+
+def test_what_lies_beyond_the_256th_token_is_left_out():
+    long = place([" ".join(f"Line {i} is about a hen." for i in range(100))])[0]
+    assert 20 < len(long.sentences) < 40
+
+
+def test_flow_is_the_mean_of_neighbours():
+    x, y = np.eye(2)
+    assert flow(np.array([x, x, y])) == pytest.approx(0.5)
+    assert flow(np.array([x, y, x, y])) == pytest.approx(0.0)
+    assert flow(np.array([x, x])) is None and flow(np.zeros((0, 2))) is None

@@ -18,7 +18,7 @@ from echoes_lib.models.seedling.corpus.library import FOLDER, read_library, read
 from echoes_lib.models.seedling.corpus.lives import FACTS, invent, scene
 from echoes_lib.models.seedling.corpus.society import HELD_OUT_START, Society, agree, society
 from echoes_lib.models.seedling.corpus.style import VOICES, WHOLE, contract
-from echoes_lib.reflections.sample import read_lines
+from echoes_lib.reflections.sources.sample import read_lines
 
 RUN = 9
 

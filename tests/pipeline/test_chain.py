@@ -13,9 +13,17 @@ import mlflow
 import pytest
 from filelock import FileLock
 
-from echoes_lib.errors import ChainBusy, NoDatabase, NoSuchUser, ParamsError, StepFailed
+from echoes_lib.errors import (
+    ChainBusy,
+    NoConsent,
+    NoDatabase,
+    NoSuchUser,
+    ParamsError,
+    StepFailed,
+)
 from echoes_lib.pipeline.chain import run_chain
-from echoes_lib.reflections.sample import write_sample
+from echoes_lib.reflections.sources.consent import grant, withdraw
+from echoes_lib.reflections.sources.sample import write_sample
 from echoes_lib.workspace import workspace
 from tests.pipeline.project import STEPS, make_project, write_notebook
 
@@ -116,6 +124,34 @@ def test_a_killed_kernel_fails_its_step_and_leaves_no_run_running(project, home)
     assert len(found) == 5 and "RUNNING" not in set(found["status"])
     write_notebook(project, "3_train")
     assert run_chain("demo").ran == ["3_train", "4_evaluate", "5_register"]
+
+
+def test_no_chain_begins_and_none_goes_on_without_consent(project, home):
+    url = workspace().database_url
+    withdraw(url, "luke")
+    with pytest.raises(NoConsent, match="withdrawn on .* `echoes consent --user luke"):
+        run_chain("demo")
+    assert executed(home) == [] and not (home / "mlruns").exists()
+    grant(url, "luke", "training", "Luke")
+    withdrawn = "update consents set withdrawn_on = '2026-11-20' where user_id = 'luke'"
+    leave = (
+        f"import sqlite3\nwith sqlite3.connect({str(home / 'data' / 'reflections.db')!r}) as c:\n"
+    )
+    leave += f"    c.execute({withdrawn!r})"
+    write_notebook(project, "2_search", leave)
+    with pytest.raises(NoConsent, match="withdrawn on 2026-11-20"):
+        run_chain("demo")
+    assert executed(home) == ["1_preprocess", "2_search"]
+    assert "RUNNING" not in set(runs_by_name()[1]["status"])
+
+
+def test_another_consent_makes_another_dataset(project, home):
+    for step in STEPS[1:]:
+        (project / "params" / "demo" / f"{step}.yaml").unlink()
+    run_chain("demo")
+    assert run_chain("demo").ran == []
+    grant(workspace().database_url, "luke", "training", "Luke", "2026-11-05")
+    assert run_chain("demo").ran == ["1_preprocess"]
 
 
 def test_a_killed_runner_is_taken_up_by_the_next(project, home):

@@ -2,9 +2,10 @@
 
 from sqlalchemy.orm import Session
 
-from echoes_lib.reflections.connect import opened
-from echoes_lib.reflections.schema import Base, Question, User, UserResponse
-from echoes_lib.reflections.store import Reflection
+from echoes_lib.reflections.sources.consent import grant
+from echoes_lib.reflections.sources.migrate import writing
+from echoes_lib.reflections.sources.schema import Question, User, UserResponse
+from echoes_lib.reflections.sources.store import Reflection
 from echoes_lib.workspace import workspace
 
 CUES = ("But", "Then", "Now", "So", "He", "And")
@@ -25,26 +26,30 @@ def reflections(ids, category=lambda i: f"theme{i // 9}") -> list[Reflection]:
     ]
 
 
-def write(rows: list[Reflection], user_id: str = "ada", name: str = "Ada", url: str = "") -> str:
+def write(
+    rows: list[Reflection],
+    user_id: str = "ada",
+    name: str = "Ada",
+    url: str = "",
+    consent: bool = True,
+) -> str:
     url = url or workspace().database_url
-    with opened(url, write=True) as engine:
-        Base.metadata.create_all(engine)
-        with Session(engine) as session, session.begin():
-            session.merge(User(user_id=user_id, name=name, source="person"))
-            for r in rows:
-                session.merge(
-                    Question(
-                        question_id=r.question_id, category=r.category, question_text=r.question
-                    )
+    with writing(url) as engine, Session(engine) as session, session.begin():
+        session.merge(User(user_id=user_id, name=name, source="person"))
+        for r in rows:
+            session.merge(
+                Question(question_id=r.question_id, category=r.category, question_text=r.question)
+            )
+            session.flush()
+            session.merge(
+                UserResponse(
+                    user_id=user_id,
+                    question_id=r.question_id,
+                    response_text=r.text,
+                    word_count=len(r.text.split()),
+                    response_time_seconds=r.seconds,
                 )
-                session.flush()
-                session.merge(
-                    UserResponse(
-                        user_id=user_id,
-                        question_id=r.question_id,
-                        response_text=r.text,
-                        word_count=len(r.text.split()),
-                        response_time_seconds=r.seconds,
-                    )
-                )
+            )
+    if consent:
+        grant(url, user_id, "training", name, "2026-11-01")
     return url

@@ -5,11 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from echoes_lib.errors import TooFewAnswers
+from echoes_lib.errors import NoConsent, TooFewAnswers
+from echoes_lib.measures.encoder import Placed
 from echoes_lib.params import PreprocessParams
-from echoes_lib.reflections import dataset, filters
+from echoes_lib.reflections import dataset
+from echoes_lib.reflections.cleaning import clean_answers
 from echoes_lib.reflections.dataset import FILES, build_dataset, dataset_dir, dataset_hash
+from echoes_lib.reflections.filters import measure
 from echoes_lib.reflections.render import token_counter
+from echoes_lib.reflections.sources.consent import grant, require, withdraw
+from echoes_lib.reflections.sources.store import read_person
 from tests.reflections.people import reflections, write
 
 PARAMS = PreprocessParams(user_id="ada", min_coherence=-1.0, min_prose_ratio=0.0)
@@ -17,7 +22,9 @@ PARAMS = PreprocessParams(user_id="ada", min_coherence=-1.0, min_prose_ratio=0.0
 
 @pytest.fixture(autouse=True)
 def quick_encoder(monkeypatch):
-    monkeypatch.setattr(filters, "encode", lambda texts, progress: np.ones((len(texts), 4)))
+    monkeypatch.setattr(dataset, "encode", lambda texts: np.ones((len(texts), 4)) / 2)
+    one = Placed(np.full(4, 0.5), np.full((3, 4), 0.5))
+    monkeypatch.setattr(measure, "place", lambda texts, progress: [one] * len(texts))
 
 
 def count_words(talk):
@@ -50,6 +57,39 @@ def test_files_and_manifest_are_as_agreed():
             assert set(line) == {"example_id", "kind", "category", "question_ids", "messages"}
     ids = [line["question_ids"][0] for line in rows(made.folder, "test")]
     assert ids == manifest["splits"]["test"]
+
+
+def test_the_manifest_says_who_allowed_it_and_nothing_is_written_without():
+    url = write(reflections(range(1, 61)), consent=False)
+    with pytest.raises(NoConsent, match='--user ada --purpose training --by "Ada"'):
+        build_dataset(PARAMS, count_words)
+    grant(url, "ada", "memory", "Ada")
+    with pytest.raises(NoConsent):
+        build_dataset(PARAMS, count_words)
+    assert not dataset_dir(PARAMS).parent.exists()
+    grant(url, "ada", "training", "Ada's sister", "2026-11-02", note="private note")
+    manifest = build_dataset(PARAMS, count_words).manifest
+    (consent,) = manifest["consents"]
+    assert (consent["user_id"], consent["purpose"]) == ("ada", "training")
+    assert (consent["granted_by"], consent["granted_on"]) == ("Ada's sister", "2026-11-02")
+    assert "private note" not in json.dumps(manifest)
+    withdraw(url, "ada", "training")
+    with pytest.raises(NoConsent, match="withdrawn"):
+        build_dataset(PARAMS, count_words)
+
+
+def test_the_consent_of_somebody_else_writes_no_dataset(tmp_path):
+    url = write(reflections(range(1, 61)))
+    write(reflections(range(1, 61)), "bob", "Bob", url)
+    person = read_person(url, "ada")
+    kept = clean_answers(person.reflections)
+    splits = dataset.split_kept(kept, [], PARAMS)
+    examples = dataset.make_examples(splits, person.name, PARAMS, count_words)
+    parts = (tmp_path / "new" / "dataset", person, [], splits, examples, PARAMS)
+    for consents in ([], [require(url, "bob", "training")]):
+        with pytest.raises(NoConsent, match="consent of user ada"):
+            dataset.write_dataset(*parts, consents)
+    assert not (tmp_path / "new").exists()
 
 
 def test_same_input_same_bytes_and_leftovers_are_cleared():

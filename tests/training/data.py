@@ -10,6 +10,12 @@ from pathlib import Path
 from tests.models.tiny import SENTENCES
 
 SYSTEM = "You are Luke, sharing your authentic thoughts and experiences with warmth and wisdom."
+CONSENT = {
+    "user_id": "luke",
+    "purpose": "training",
+    "granted_by": "Luke",
+    "granted_on": "2026-11-01",
+}
 QUESTIONS = ["What did you learn?", "Who taught you?", "Where do you go?", "What stays with you?"]
 
 
@@ -27,6 +33,7 @@ def make_dataset(folder: Path, examples: int = 24, sentences: int = 2) -> Path:
         "user_id": "luke",
         "name": "Luke",
         "system_prompt": SYSTEM,
+        "consents": [CONSENT],
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

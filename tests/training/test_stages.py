@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from echoes_lib.errors import DataError, ModelError, NoAnswers
+from echoes_lib.errors import DataError, ModelError, NoAnswers, NoConsent
 from echoes_lib.models.adapters import load_echo, new_adapter
 from echoes_lib.models.load import load_base
 from echoes_lib.models.render import Encoded
@@ -15,7 +15,7 @@ from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit, planned_steps
 from echoes_lib.training.pictures import plot_losses
 from echoes_lib.training.stages import train_two_stages
-from tests.training.data import SYSTEM
+from tests.training.data import CONSENT, SYSTEM
 
 
 class ListRun(NullRun):
@@ -167,7 +167,11 @@ def test_faults_of_the_dataset(params, dataset_dir, tmp_path):
     base = load_base(params)
     with pytest.raises(DataError, match="run notebook 1_preprocess first"):
         load_training_data(tmp_path, base.tokenizer, 256)
-    (tmp_path / "manifest.json").write_text("{}")
+    for consents in ("{}", '{"consents": []}', '{"consents": [{"purpose": "memory"}, "training"]}'):
+        (tmp_path / "manifest.json").write_text(consents)
+        with pytest.raises(NoConsent, match="names no consent .* `echoes consent --user"):
+            load_training_data(tmp_path, base.tokenizer, 256)
+    (tmp_path / "manifest.json").write_text(json.dumps({"consents": [CONSENT]}))
     with pytest.raises(DataError, match=r"train_stage1\.jsonl is missing"):
         load_training_data(tmp_path, base.tokenizer, 256)
     (tmp_path / "train_stage1.jsonl").write_text('{"messages": 3}\n')

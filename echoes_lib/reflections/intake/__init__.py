@@ -1,0 +1,1 @@
+"""Answers come in: from files, shown before they are written, and from the terminal."""

@@ -1,0 +1,1 @@
+"""Changes of the reflections tables, one file per change in `versions/`; see `migrate`."""
