@@ -50,7 +50,7 @@ def test_weights_of_another_text_are_refused(tmp_path):
     from transformers import AutoTokenizer
 
     record = json.loads((SEEDLING_DIR / "training.json").read_text())
-    record |= {"tokens": 5000, "tokens_sha256": "0" * 64}
+    record |= {"conversations": 30, "tokens_sha256": "0" * 64}
     (tmp_path / "training.json").write_text(json.dumps(record))
     with pytest.raises(ModelError, match="material has changed"):
         read_training_text(tmp_path, AutoTokenizer.from_pretrained(SEEDLING_DIR))

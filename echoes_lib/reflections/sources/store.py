@@ -59,11 +59,21 @@ class Person:
     @property
     def source_hash(self) -> str:
         """Return the sha256 of all that the pipeline reads of this person."""
-        rows = [
-            [a.question_id, a.category, a.question, a.text, a.seconds] for a in self.reflections
-        ]
-        content = json.dumps([self.user_id, self.name, rows], ensure_ascii=False)
-        return hashlib.sha256(content.encode("utf-8")).hexdigest()
+        return _digest([self.user_id, self.name, [_row(a) for a in self.reflections]])
+
+    @property
+    def row_hashes(self) -> dict[str, str]:
+        """Return the sha256 of each row, by question id; it tells which answers changed."""
+        return {str(a.question_id): _digest([self.user_id, *_row(a)]) for a in self.reflections}
+
+
+def _row(a: Reflection) -> list[Any]:
+    return [a.question_id, a.category, a.question, a.text, a.seconds]
+
+
+def _digest(content: list[Any]) -> str:
+    text = json.dumps(content, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def read_person(database_url: str, user_id: str, source: Source | None = None) -> Person:

@@ -2,29 +2,24 @@
 
 import json
 
-import numpy as np
+import datasets
+import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import create_engine, text
 
+from echoes_lib import __version__
 from echoes_lib.errors import NoConsent, TooFewAnswers
-from echoes_lib.measures.encoder import Placed
 from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections import dataset
 from echoes_lib.reflections.cleaning import clean_answers
 from echoes_lib.reflections.dataset import FILES, build_dataset, dataset_dir, dataset_hash
-from echoes_lib.reflections.filters import measure
+from echoes_lib.reflections.dataset.manifest import code_hash
 from echoes_lib.reflections.render import token_counter
 from echoes_lib.reflections.sources.consent import grant, require, withdraw
 from echoes_lib.reflections.sources.store import read_person
 from tests.reflections.people import reflections, write
 
 PARAMS = PreprocessParams(user_id="ada", min_coherence=-1.0, min_prose_ratio=0.0)
-
-
-@pytest.fixture(autouse=True)
-def quick_encoder(monkeypatch):
-    monkeypatch.setattr(dataset, "encode", lambda texts: np.ones((len(texts), 4)) / 2)
-    one = Placed(np.full(4, 0.5), np.full((3, 4), 0.5))
-    monkeypatch.setattr(measure, "place", lambda texts, progress: [one] * len(texts))
 
 
 def count_words(talk):
@@ -38,9 +33,8 @@ def rows(folder, name):
 def test_files_and_manifest_are_as_agreed():
     write(reflections(range(1, 61)))
     made = build_dataset(PARAMS, count_words)
-    assert sorted(p.name for p in made.folder.iterdir()) == sorted(
-        ["manifest.json", *(f"{name}.jsonl" for name in FILES)]
-    )
+    wanted = [f"{name}.{kind}" for name in FILES for kind in ("jsonl", "parquet")]
+    assert {p.name for p in made.folder.iterdir()} == {"manifest.json", "README.md", *wanted}
     manifest = json.loads((made.folder / "manifest.json").read_text())
     assert manifest == made.manifest
     assert manifest["dataset_hash"] == dataset_hash(made.folder)
@@ -85,10 +79,10 @@ def test_the_consent_of_somebody_else_writes_no_dataset(tmp_path):
     kept = clean_answers(person.reflections)
     splits = dataset.split_kept(kept, [], PARAMS)
     examples = dataset.make_examples(splits, person.name, PARAMS, count_words)
-    parts = (tmp_path / "new" / "dataset", person, [], splits, examples, PARAMS)
     for consents in ([], [require(url, "bob", "training")]):
+        made = dataset.Made(person, consents, [], [], splits, examples)
         with pytest.raises(NoConsent, match="consent of user ada"):
-            dataset.write_dataset(*parts, consents)
+            dataset.write_dataset(tmp_path / "new" / "dataset", made, PARAMS)
     assert not (tmp_path / "new").exists()
 
 
@@ -117,14 +111,14 @@ def test_a_failed_write_keeps_the_older_folder(monkeypatch):
     write(reflections(range(1, 61)))
     folder = build_dataset(PARAMS, count_words).folder
     before = dataset_hash(folder)
-    monkeypatch.setattr(dataset, "write_text", _disk_full)
+    monkeypatch.setattr(dataset.write, "write_text", _disk_full)
     with pytest.raises(OSError, match="disk full"):
         build_dataset(PARAMS.model_copy(update={"seed": 9}), count_words)
     assert dataset_hash(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == ["dataset"]
 
 
-def _disk_full(path, text):
+def _disk_full(path, content):
     raise OSError("disk full")
 
 
@@ -139,6 +133,35 @@ def test_long_training_examples_are_dropped_and_counted_and_held_out_ones_are_no
     assert made.counts["examples"]["test"] == made.counts["answers_by_split"]["test"]
     with pytest.raises(TooFewAnswers, match="no example of train_stage1 fits max_length=64"):
         build_dataset(params.model_copy(update={"max_length": 64}), count_words)
+
+
+def test_parquet_holds_the_rows_of_the_jsonl_and_the_hubs_tools_read_the_folder(tmp_path):
+    write(reflections(range(1, 61)))
+    folder = build_dataset(PARAMS, count_words).folder
+    for name in FILES:
+        assert pq.read_table(folder / f"{name}.parquet").to_pylist() == rows(folder, name)
+    read = datasets.load_dataset(str(folder), cache_dir=str(tmp_path / "cache"))
+    assert {name: split.num_rows for name, split in read.items()} == {
+        name: len(rows(folder, name)) for name in FILES
+    }
+    assert read["test"][0] == rows(folder, "test")[0]
+
+
+def test_manifest_says_which_rows_and_which_code_it_was_made_from():
+    url = write(reflections(range(1, 61)))
+    first = build_dataset(PARAMS, count_words).manifest
+    assert list(first["rows"]) == [str(n) for n in range(1, 61)]
+    assert first["code"] == {"version": __version__, "sha256": code_hash()}
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        change = "update user_responses set response_text = response_text || ' New end.' "
+        connection.execute(text(change + "where question_id = 7"))
+        connection.execute(text("update user_responses set word_count = 1 where question_id = 9"))
+    engine.dispose()
+    second = build_dataset(PARAMS, count_words).manifest
+    changed = [n for n in first["rows"] if first["rows"][n] != second["rows"][n]]
+    assert changed == ["7"]
+    assert (first["counts"]["miscounted"], second["counts"]["miscounted"]) == (0, 1)
 
 
 def test_manifest_keeps_no_text_and_no_password():
