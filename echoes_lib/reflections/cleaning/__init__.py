@@ -13,6 +13,7 @@ from echoes_lib.reflections.cleaning.protect import (
     Protected,
     count_findings,
     protect,
+    sum_up,
 )
 from echoes_lib.reflections.cleaning.text import clean_answers, clean_text
 
@@ -25,4 +26,5 @@ __all__ = [
     "prepare",
     "privacy_key",
     "protect",
+    "sum_up",
 ]

@@ -12,7 +12,7 @@ Shape: answers of one person -> Protected(answers in the same order, findings).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from echoes_lib.errors import ParamsError
 from echoes_lib.params import PrivacyPolicy
@@ -31,10 +31,6 @@ class Finding:
     kind: str
     action: str
     count: int
-
-    def as_row(self) -> dict[str, object]:
-        """Return the finding as a row of a table."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -90,6 +86,27 @@ def count_findings(findings: Iterable[Finding]) -> dict[str, dict[str, int]]:
                 row = totals.setdefault(kind, {})
                 row[finding.action] = row.get(finding.action, 0) + finding.count
     return totals
+
+
+def sum_up(findings: Sequence[Finding], shown: int = 12) -> list[dict[str, object]]:
+    """Sum findings up for people: a row per kind and action, with the questions it names.
+
+    Args:
+        findings: of one person.
+        shown: how many ids of answers that kept the value; of changed ones all are named.
+
+    Returns:
+        Rows of kind, action, count, answers (how many) and question_ids.
+    """
+    rows: list[dict[str, object]] = []
+    for kind, actions in count_findings(findings).items():
+        for action, count in actions.items():
+            ids = [str(f.question_id) for f in findings if (f.kind, f.action) == (kind, action)]
+            named = ids[:shown] if action == "keep" else ids
+            more = f" and {len(ids) - len(named)} more" if len(ids) > len(named) else ""
+            row = {"kind": kind, "action": action, "count": count, "answers": len(ids)}
+            rows.append(row | {"question_ids": ", ".join(named) + more})
+    return rows
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import re
 import socket
 import time
+from dataclasses import asdict
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from echoes_lib.errors import ParamsError
 from echoes_lib.params import PrivacyPolicy
-from echoes_lib.reflections.cleaning import clean_answers, clean_text, count_findings, protect
+from echoes_lib.reflections.cleaning import (
+    Finding,
+    clean_answers,
+    clean_text,
+    count_findings,
+    protect,
+    sum_up,
+)
 from echoes_lib.reflections.cleaning.detect import KINDS, find_private
 from echoes_lib.reflections.sources.store import Reflection
 from tests.reflections.cleaning.sentences import read
@@ -118,11 +126,21 @@ def test_full_names_are_redacted_as_one_and_the_own_name_may_stay():
 
 def test_findings_count_by_question_and_hold_no_text():
     made = protect(answers("a@b.pl or c@d.pl", "call +48 601 234 567", "nothing"), PrivacyPolicy())
-    assert [f.as_row() for f in made.findings] == [
+    assert [asdict(f) for f in made.findings] == [
         {"question_id": 1, "kind": "email", "action": "redact", "count": 2},
         {"question_id": 2, "kind": "phone", "action": "redact", "count": 1},
     ]
     assert count_findings(made.findings) == {"email": {"redact": 2}, "phone": {"redact": 1}}
+
+
+def test_for_people_kept_values_are_summed_up_and_changed_ones_named():
+    kept = [Finding(n, "name", "keep", 2) for n in range(1, 21)]
+    changed = [Finding(n, "email", "redact", 1) for n in range(1, 21)]
+    email, name = sum_up(kept + changed)
+    assert (email["count"], email["answers"]) == (20, 20)
+    assert email["question_ids"] == ", ".join(map(str, range(1, 21)))
+    assert (name["count"], name["answers"]) == (40, 20)
+    assert name["question_ids"] == ", ".join(map(str, range(1, 13))) + " and 8 more"
 
 
 def test_questions_are_guarded_too():
