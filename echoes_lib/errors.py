@@ -2,6 +2,7 @@
 
     EchoesError
     ├── ParamsError            a parameter is unknown, of the wrong type or out of range
+    ├── CannotWrite            the disk is full, read-only or not ours to write to
     ├── DataError              the reflections cannot be used
     │   ├── NoDatabase         there is no database, or it cannot be opened
     │   ├── NoSuchUser         the database holds nobody of that name
@@ -34,6 +35,10 @@ class EchoesError(Exception):
 
 class ParamsError(EchoesError):
     """A parameter is unknown, of the wrong type or out of range."""
+
+
+class CannotWrite(EchoesError):
+    """The disk is full or read-only, or the folder is somebody else's."""
 
 
 class DataError(EchoesError):

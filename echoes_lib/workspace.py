@@ -8,9 +8,15 @@ profiles of one's own, the second to keep several sets of results apart, as test
 Shape: environment -> Workspace. Makes no folder by itself, except through `make`.
 """
 
+import errno
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from echoes_lib.errors import CannotWrite
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -106,3 +112,39 @@ def write_text(path: Path, text: str) -> Path:
     finally:
         draft.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def written(place: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write into one sentence of ours.
+
+    Args:
+        place: the file or folder that is being written; what was there must stay until the
+            new one is whole.
+
+    Raises:
+        CannotWrite: the block raised an OSError; says why and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(
+            f"{place.name} in {_shown(place.parent)} cannot be written: {_cause(error, place)}, "
+            "then run this again. What was there before is untouched"
+        ) from error
+
+
+def _shown(folder: Path) -> str:
+    home = workspace().home
+    return str(folder.relative_to(home)) if folder.is_relative_to(home) else str(folder)
+
+
+def _cause(error: OSError, place: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        there = next(folder for folder in place.parents if folder.exists())
+        return f"the disk is full ({shutil.disk_usage(there).free >> 20} MiB free). Free some"
+    if error.errno == errno.EROFS:
+        return "the disk is read-only. Mount it for writing, or set ECHOES_HOME to another"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "the folder is not yours to write to. Change its owner or its permissions"
+    return f"{error.strerror or error}. Mend that"

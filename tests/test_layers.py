@@ -20,7 +20,7 @@ ROWS = {
 ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}
 # Row 6 is one floor with two rooms: the commands call the chain.
 NEIGHBOURS = {("cli", "pipeline")}
-BELOW_ROW_0 = {"workspace": set(), "errors": set(), "progress": {"workspace"}}
+BELOW_ROW_0 = {"workspace": {"errors"}, "errors": set(), "progress": {"workspace"}}
 LIGHT = ("models", "training", "chat")
 HEAVY = ("mlflow", "papermill", "fastapi", "optuna", "sqlalchemy")
 

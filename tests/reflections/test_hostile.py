@@ -5,9 +5,7 @@ as it was before.
 """
 
 import contextlib
-import os
 import sqlite3
-import subprocess
 
 import pytest
 
@@ -25,9 +23,11 @@ from echoes_lib.reflections.cleaning import clean_text
 from echoes_lib.reflections.filters import miscounted
 from echoes_lib.reflections.filters.measure import typing_speed
 from echoes_lib.reflections.intake.importing import preview, write_plan
+from echoes_lib.reflections.sources.consent import grant
 from echoes_lib.reflections.sources.sample import write_sample
 from echoes_lib.reflections.sources.store import read_person
 from echoes_lib.workspace import workspace
+from tests.reflections.disks import make_read_only
 from tests.reflections.people import reflections, write
 
 SECRET = "marzipan"
@@ -179,17 +179,6 @@ def test_a_locked_database_is_named_and_unchanged():
     assert file.read_bytes() == before
 
 
-@pytest.fixture
-def tiny_disk(tmp_path):
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk can only be mounted by root, where mounting is allowed")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
 def test_a_full_disk_leaves_nothing_half_written(tiny_disk):
     url = f"sqlite:///{tiny_disk}/reflections.db"
     with pytest.raises(NoDatabase, match="full|disk"):
@@ -200,6 +189,17 @@ def test_a_full_disk_leaves_nothing_half_written(tiny_disk):
         ]
         assert sum(db.execute(f"select count(*) from {t}").fetchone()[0] for t in tables
                    if not t.startswith("echoes")) == 0  # fmt: skip
+
+
+def test_a_read_only_folder_is_read_and_refuses_to_be_written(tiny_disk):
+    url = write(reflections([1]), url=f"sqlite:///{tiny_disk}/reflections.db")
+    before = (tiny_disk / "reflections.db").read_bytes()
+    make_read_only(tiny_disk)
+    assert len(read_person(url, "ada").reflections) == 1
+    with pytest.raises(NoDatabase, match="read-?only|readonly"):
+        grant(url, "ada", "memory", "Ada")
+    assert (tiny_disk / "reflections.db").read_bytes() == before
+    assert [path.name for path in tiny_disk.iterdir()] == ["reflections.db"]
 
 
 FILES = {

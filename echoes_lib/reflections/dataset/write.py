@@ -25,7 +25,7 @@ from echoes_lib.reflections.dataset.manifest import FILES, Made, manifest_of
 from echoes_lib.reflections.render import render
 from echoes_lib.reflections.sources.consent import TRAINING, Consent
 from echoes_lib.reflections.sources.store import Person
-from echoes_lib.workspace import write_text
+from echoes_lib.workspace import write_text, written
 
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 SCHEMA = pa.schema(
@@ -65,24 +65,29 @@ def write_dataset(folder: Path, made: Made, params: PreprocessParams) -> Dataset
 
     Raises:
         NoConsent: nobody allows to train on this person's words; nothing is written.
-        OSError: the disk is full or not writable; the older folder stays.
+        CannotWrite: the disk is full or not writable; the older folder stays.
     """
     _check_consent(made.person, made.consents)
-    prompt = persona(made.person.name, params.system_prompt)
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(draft, ignore_errors=True)
     try:
-        for name in FILES:
-            rows = [render(example, prompt) for example in made.examples.files[name]]
-            _write_rows(draft, name, rows)
-        manifest = manifest_of(made, params, dataset_hash(draft))
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        write_text(draft / "manifest.json", text + "\n")
-        write_card(draft, manifest)
-        _replace(folder, draft)
+        with written(folder):
+            manifest = _write_all(draft, made, params)
+            _replace(folder, draft)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Dataset(folder, manifest)
+
+
+def _write_all(draft: Path, made: Made, params: PreprocessParams) -> dict[str, Any]:
+    prompt = persona(made.person.name, params.system_prompt)
+    for name in FILES:
+        _write_rows(draft, name, [render(e, prompt) for e in made.examples.files[name]])
+    manifest = manifest_of(made, params, dataset_hash(draft))
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    write_text(draft / "manifest.json", text + "\n")
+    write_card(draft, manifest)
+    return manifest
 
 
 def dataset_hash(folder: Path) -> str:

@@ -1,5 +1,6 @@
 """The dataset folder: the contract's files, the same bytes for the same input, whole or not."""
 
+import errno
 import json
 
 import datasets
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from echoes_lib import __version__
-from echoes_lib.errors import NoConsent, TooFewAnswers
+from echoes_lib.errors import CannotWrite, NoConsent, TooFewAnswers
 from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections import dataset
 from echoes_lib.reflections.cleaning import clean_answers
@@ -17,6 +18,7 @@ from echoes_lib.reflections.dataset.manifest import code_hash
 from echoes_lib.reflections.render import token_counter
 from echoes_lib.reflections.sources.consent import grant, require, withdraw
 from echoes_lib.reflections.sources.store import read_person
+from tests.reflections.disks import make_read_only
 from tests.reflections.people import reflections, write
 
 PARAMS = PreprocessParams(user_id="ada", min_coherence=-1.0, min_prose_ratio=0.0)
@@ -112,14 +114,28 @@ def test_a_failed_write_keeps_the_older_folder(monkeypatch):
     folder = build_dataset(PARAMS, count_words).folder
     before = dataset_hash(folder)
     monkeypatch.setattr(dataset.write, "write_text", _disk_full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(CannotWrite, match="the disk is full .* MiB free.*before is untouched"):
         build_dataset(PARAMS.model_copy(update={"seed": 9}), count_words)
     assert dataset_hash(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == ["dataset"]
 
 
+def test_a_disk_that_fills_up_or_is_read_only_keeps_the_older_folder(tiny_disk):
+    write(reflections(range(1, 61)))
+    folder = tiny_disk / "1_preprocess" / "dataset"
+    small = PARAMS.model_copy(update={"target_examples": 60, "theme_ratio": 0.0})
+    before = build_dataset(small, count_words, folder).manifest["dataset_hash"]
+    with pytest.raises(CannotWrite, match="dataset in .* cannot be written: the disk is full"):
+        build_dataset(PARAMS, count_words, folder)
+    make_read_only(tiny_disk)
+    with pytest.raises(CannotWrite, match="the disk is read-only. Mount it for writing, or set"):
+        build_dataset(small, count_words, folder)
+    assert dataset_hash(folder) == before
+    assert [path.name for path in folder.parent.iterdir()] == ["dataset"]
+
+
 def _disk_full(path, content):
-    raise OSError("disk full")
+    raise OSError(errno.ENOSPC, "no room")
 
 
 def test_long_training_examples_are_dropped_and_counted_and_held_out_ones_are_not():
