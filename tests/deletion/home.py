@@ -15,8 +15,8 @@ import numpy as np
 
 from echoes_lib.evaluation.compare import Scores, write_scores
 from echoes_lib.evaluation.pictures import replies_html
+from echoes_lib.measures import encoder
 from echoes_lib.params import PreprocessParams, RegisterParams
-from echoes_lib.reflections import filters
 from echoes_lib.reflections.dataset import build_dataset
 from echoes_lib.reflections.sources.connect import opened
 from echoes_lib.reflections.sources.schema import Fact, Probe
@@ -119,7 +119,9 @@ def write_people(users=("luke", "agnes")):
 
 def write_chain(lives, user_id, monkeypatch, adapter, versions=0):
     """Leave what a chain of one person leaves; `adapter` is a folder of `make_echo_folder`."""
-    monkeypatch.setattr(filters, "encode", lambda texts, progress: np.ones((len(texts), 4)))
+    one = encoder.Placed(np.full(4, 0.5), np.full((3, 4), 0.5))
+    monkeypatch.setattr(encoder, "_kept", {})
+    monkeypatch.setattr(encoder, "_read", lambda texts: [one] * len(texts))
     params = PreprocessParams(
         user_id=user_id, min_coherence=-1.0, min_prose_ratio=0.0, max_similarity=1.0
     )
