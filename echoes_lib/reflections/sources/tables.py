@@ -6,6 +6,7 @@ sentence of advice. Does not read rows; that is `store`.
 Shape: engine, Source -> Tables, whose columns carry our names as labels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -56,19 +57,37 @@ class Tables:
     def is_user(self, name: str, user_id: str) -> ColumnElement:
         """Return the condition that a row is of a person, whatever type the ids are of."""
         ids = self.found[name].c[_theirs(self.source, name, "user_id")]
-        # A comparison of unlike types is an error on some servers and never true on others.
-        return (ids if self.is_text[name] else cast(ids, String)) == user_id
+        return is_person(ids, self.is_text[name], user_id)
 
 
-def find_tables(engine: Engine, source: Source) -> Tables:
+def is_person(ids: ColumnElement, is_text: bool, user_id: str) -> ColumnElement:
+    """Return the condition that an id is a person's, letter for letter, whatever its type.
+
+    Args:
+        ids: the column.
+        is_text: whether its type is a text.
+        user_id: whose; `07` is not the person of number 7.
+    """
+    # A comparison of unlike types is an error on some servers; others make a number of the text.
+    return (ids if is_text else cast(ids, String)) == user_id
+
+
+def find_tables(
+    engine: Engine,
+    source: Source,
+    wanted: Mapping[str, tuple[str, ...]] = COLUMNS,
+    optional: tuple[str, ...] = OPTIONAL,
+) -> Tables:
     """Find the tables and hold their columns against what is read.
 
     Args:
         engine: an open database.
         source: what the tables and columns are called.
+        wanted: what is read of each table, by our names.
+        optional: tables that may be missing, or lack a column.
 
     Returns:
-        The tables; `users` only if the database has one of that name with both columns.
+        The tables; an optional one only if the database has it with all columns.
 
     Raises:
         MissingColumn: a table or column is not there; names what is.
@@ -83,29 +102,32 @@ def find_tables(engine: Engine, source: Source) -> Tables:
     is_text: dict[str, bool] = {}
     for name, theirs in named.items():
         columns = _columns(inspector, theirs) if theirs else None
-        if theirs and _fits(inspector, source, name, theirs, columns):
+        fields = {field: _theirs(source, name, field) for field in wanted[name]}
+        if theirs and _fits(inspector, name, theirs, fields, columns, name in optional):
             place, _, bare = theirs.rpartition(".")
             found[name] = table(bare, *map(column, columns), schema=place or None)
             ids = columns.get(_theirs(source, name, "user_id"))
-            is_text[name] = isinstance(ids, String) or engine.dialect.name == "sqlite"
+            is_text[name] = isinstance(ids, String)
     return Tables(found, is_text, source)
 
 
 def _fits(
-    inspector: Inspector, source: Source, name: str, theirs: str, columns: dict | None
+    inspector: Inspector,
+    name: str,
+    theirs: str,
+    fields: Mapping[str, str],
+    columns: dict | None,
+    is_optional: bool,
 ) -> bool:
-    fields = {field: _theirs(source, name, field) for field in COLUMNS[name]}
-    missing = [theirs for theirs in fields.values() if theirs not in (columns or ())]
-    if not missing:
-        return True
-    if name in OPTIONAL:
-        return False
+    missing = [column for column in fields.values() if column not in (columns or ())]
+    if not missing or is_optional:
+        return not missing
     wanted = ", ".join(fields.values())
     if columns is None:
         raise MissingColumn(
             f"the database has no table {theirs} (tables found: {_listed(_names(inspector))}): "
-            f"create it with the columns {wanted}, name another as source.{_SETTING[name]}, or "
-            "run `echoes sample` to see one"
+            f"create it with the columns {wanted}, name another as source.{_SETTING[name]} in "
+            "1_preprocess.yaml of the --profile, or run `echoes sample` to see one"
         )
     raise MissingColumn(
         f"table {theirs} lacks the column(s) {', '.join(missing)} (found: "
