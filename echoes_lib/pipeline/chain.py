@@ -100,7 +100,8 @@ class Chain:
     def _require_consent(self) -> dict[str, str]:
         from echoes_lib.reflections.sources.consent import TRAINING, require
 
-        return require(self.database_url, self.user_id, TRAINING).as_manifest()
+        given = require(self.database_url, self.user_id, TRAINING, self.profile)
+        return given.as_manifest()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -11,18 +11,18 @@ Shape: database_url, user_id, purpose <-> Consent.
 """
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
 
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect
-
-from echoes_lib.errors import DataError, MissingColumn, NoConsent, NoSuchUser
-from echoes_lib.reflections.sources import schema
+from echoes_lib.errors import DataError, NoConsent, NoSuchUser
+from echoes_lib.params import Source
 from echoes_lib.reflections.sources.connect import opened, reading
+from echoes_lib.reflections.sources.consent_rows import (
+    NEEDED,
+    mark_withdrawn,
+    read_rows,
+    replace_row,
+)
 from echoes_lib.reflections.sources.store import list_users
 
 TRAINING = "training"
@@ -31,16 +31,6 @@ PURPOSES = {
     "impostor": "hold the answers against other people's echoes, as words of somebody else",
     "memory": "keep the answers beside the echo, which may look them up and quote them",
 }
-NEEDED = ("user_id", "purpose", "granted_by", "granted_on")
-# Without the foreign key of the schema: somebody's own database may have no table `users`.
-_TABLE = Table(
-    schema.Consent.__tablename__,
-    MetaData(),
-    *(
-        Column(c.name, c.type, primary_key=c.primary_key, nullable=c.nullable)
-        for c in schema.Consent.__table__.columns
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -67,6 +57,7 @@ def grant(
     granted_by: str,
     granted_on: str | None = None,
     note: str | None = None,
+    source: Source | None = None,
 ) -> Consent:
     """Record a consent; an earlier one for the same purpose is replaced.
 
@@ -77,6 +68,7 @@ def grant(
         granted_by: who says so: the person, or one who may speak for them.
         granted_on: ISO date, not after today; today when omitted.
         note: anything worth keeping, such as where the signed paper lies.
+        source: what the tables of people and answers are called; None for the project's own.
 
     Returns:
         The consent as recorded.
@@ -84,6 +76,7 @@ def grant(
     Raises:
         DataError: the purpose, the name or the date is not one.
         NoSuchUser: the database holds nobody of that name.
+        MissingColumn: it has no answers under these names of tables.
         NoDatabase: it is not there or cannot be written.
     """
     today = date.today().isoformat()
@@ -93,14 +86,9 @@ def grant(
         raise DataError('granted_by is empty: name who allows it, such as --by "Luke"')
     if _iso_date("granted_on", given.granted_on) > today:
         raise DataError(f"granted_on={granted_on} is after today, {today}: record it then")
-    _check_user(database_url, user_id)
+    _check_user(database_url, user_id, source)
     with opened(database_url, write=True) as engine:
-        _TABLE.create(engine, checkfirst=True)
-        known = _columns(engine)
-        with engine.begin() as connection:
-            connection.execute(_TABLE.delete().where(*_which(user_id, purpose)))
-            row = {name: value for name, value in asdict(given).items() if name in known}
-            connection.execute(_TABLE.insert().values(row))
+        replace_row(engine, asdict(given))
     return given
 
 
@@ -130,11 +118,7 @@ def withdraw(database_url: str, user_id: str, purpose: str | None = None) -> lis
     if not held:
         return []
     with opened(database_url, write=True) as engine:
-        _add_withdrawals(engine)
-        with engine.begin() as connection:
-            for consent in held:
-                chosen = _TABLE.update().where(*_which(user_id, consent.purpose))
-                connection.execute(chosen.values(withdrawn_on=today))
+        mark_withdrawn(engine, user_id, [consent.purpose for consent in held], today)
     return [Consent(**(asdict(consent) | {"withdrawn_on": today})) for consent in held]
 
 
@@ -146,25 +130,18 @@ def list_consents(database_url: str, user_id: str) -> list[Consent]:
         MissingColumn: the table consents is not one of consents.
     """
     with reading(database_url) as engine:
-        known = _columns(engine)
-        if not known:
-            return []
-        missing = [name for name in NEEDED if name not in known]
-        if missing:
-            raise MissingColumn(
-                f"table consents lacks the column(s) {', '.join(missing)}: add or rename them"
-            )
-        with engine.connect() as connection:
-            return _read(connection, known, user_id)
+        found = [Consent(**row) for row in read_rows(engine, user_id)]
+    return sorted(found, key=lambda consent: consent.purpose)
 
 
-def require(database_url: str, user_id: str, purpose: str) -> Consent:
+def require(database_url: str, user_id: str, purpose: str, profile: str | None = None) -> Consent:
     """Return the consent to a purpose, or refuse.
 
     Args:
         database_url: any SQLAlchemy URL.
         user_id: whose words.
         purpose: one of `PURPOSES`.
+        profile: whose parameters say where the answers lie, for the advice in the error.
 
     Returns:
         The consent that holds.
@@ -177,9 +154,10 @@ def require(database_url: str, user_id: str, purpose: str) -> Consent:
     _check_purpose(purpose)
     found = {consent.purpose: consent for consent in list_consents(database_url, user_id)}
     consent = found.get(purpose)
+    chosen = f" --profile {profile}" if profile else ""
     how = (
         f"if the person agrees, record it with `echoes consent --user {shlex.quote(user_id)} "
-        f"--purpose {purpose} --by {_quoted(user_id)}`"
+        f"--purpose {purpose} --by {_quoted(user_id)}{chosen}`"
     )
     if consent is None:
         raise NoConsent(f"there is no consent of user {user_id} to {purpose}: {how}")
@@ -196,49 +174,13 @@ def require(database_url: str, user_id: str, purpose: str) -> Consent:
     return consent
 
 
-def _add_withdrawals(engine: Engine) -> None:
-    """Add the column to a table that was made before there was one."""
-    if "withdrawn_on" in _columns(engine):
-        return
-    with engine.begin() as connection:
-        change = Operations(MigrationContext.configure(connection))
-        change.add_column(_TABLE.name, Column("withdrawn_on", String(10)))
-
-
-def _read(connection: Connection, known: set[str], user_id: str) -> list[Consent]:
-    columns = [column for column in _TABLE.columns if column.name in known]
-    rows = connection.execute(_TABLE.select().with_only_columns(*columns).where(*_which(user_id)))
-    found = [Consent(**_as_text(row)) for row in rows.mappings()]
-    return sorted(found, key=lambda consent: consent.purpose)
-
-
-def _as_text(row: Mapping[str, Any]) -> dict[str, str | None]:
-    # Somebody's own table may keep dates as dates.
-    return {name: None if value is None else str(value) for name, value in row.items()}
-
-
-def _which(user_id: str, purpose: str | None = None) -> list[Any]:
-    chosen = [_TABLE.c.user_id == user_id]
-    return chosen + ([_TABLE.c.purpose == purpose] if purpose else [])
-
-
-def _columns(engine: Engine) -> set[str]:
-    inspector = inspect(engine)
-    if not inspector.has_table(_TABLE.name):
-        return set()
-    return {column["name"] for column in inspector.get_columns(_TABLE.name)}
-
-
 def _check_purpose(purpose: str) -> None:
     if purpose not in PURPOSES:
         raise DataError(f"purpose={purpose!r} is not one of {', '.join(PURPOSES)}: choose one")
 
 
-def _check_user(database_url: str, user_id: str) -> None:
-    try:
-        users = list_users(database_url)
-    except MissingColumn:  # the answers lie in tables of other names, which only params know
-        return
+def _check_user(database_url: str, user_id: str, source: Source | None) -> None:
+    users = list_users(database_url, source)
     if user_id not in users:
         shown = ", ".join(users[:12]) or "nobody"
         raise NoSuchUser(
