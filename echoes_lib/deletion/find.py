@@ -8,7 +8,7 @@ Shape: Wish -> Found.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from echoes_lib.deletion.cells import Cell, find_cells
 from echoes_lib.deletion.files import (
@@ -19,7 +19,13 @@ from echoes_lib.deletion.files import (
     find_loose,
     find_shown,
 )
-from echoes_lib.deletion.rows import Wish, count_rows, known_users, read_texts
+from echoes_lib.deletion.rows import (
+    Wish,
+    count_rows,
+    known_users,
+    read_texts,
+    untouched_tables,
+)
 from echoes_lib.deletion.tracked import Tracked, find_tracked
 from echoes_lib.deletion.words import Runs, word_runs
 from echoes_lib.errors import DataError, NoSuchUser
@@ -30,7 +36,10 @@ from echoes_lib.workspace import workspace
 
 @dataclass(frozen=True)
 class Found:
-    """All there is; `kept` are files that people must take away themselves."""
+    """All there is; `kept` are files that people must take away themselves.
+
+    `untouched` are tables of somebody else that stay as they are.
+    """
 
     wish: Wish
     words: Runs
@@ -40,6 +49,7 @@ class Found:
     tracked: Tracked
     cells: list[Cell]
     kept: list[Place]
+    untouched: list[str] = field(default_factory=list)
 
     @property
     def places(self) -> list[Place]:
@@ -79,6 +89,7 @@ def find(wish: Wish, words: Runs | None = None) -> Found:
 
     Raises:
         NoDatabase: there is none at the URL.
+        MissingColumn: it has no answers under the names in force.
         TrackingError: the MLflow store cannot be used.
     """
     if words is None:
@@ -91,8 +102,8 @@ def find(wish: Wish, words: Runs | None = None) -> Found:
     for root in (place.runs, place.mlruns):
         files += find_by_words(root, words, [*known, *_databases(wish)])
     kept = find_by_words(place.data, words, list(_databases(wish)))
-    rows, shown = count_rows(wish, words), find_shown(wish)
-    return Found(wish, words, rows, files, shown, tracked, find_cells(words), kept)
+    rows, shown, untouched = count_rows(wish, words), find_shown(wish), untouched_tables(wish)
+    return Found(wish, words, rows, files, shown, tracked, find_cells(words), kept, untouched)
 
 
 def check_known(found: Found) -> None:
@@ -107,7 +118,7 @@ def check_known(found: Found) -> None:
         return
     if wish.question_id is not None and _was_answered(found):
         return
-    users = known_users(wish.database_url)
+    users = known_users(wish)
     if wish.user_id not in users:
         raise NoSuchUser(
             f"user_id={wish.user_id!r} is not in the database, which holds "

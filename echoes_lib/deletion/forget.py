@@ -22,15 +22,12 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from echoes_lib.deletion.cells import find_cells, overwrite_cells, traces_of
-from echoes_lib.deletion.erase import (
-    clear_outputs,
-    leave_notes,
-    remove_places,
-)
+from echoes_lib.deletion.compact import compact, has_leftovers
+from echoes_lib.deletion.erase import clear_outputs, leave_notes, remove_places
 from echoes_lib.deletion.files import SAFE_ID, chain_dirs
 from echoes_lib.deletion.find import Found, check_known, find
 from echoes_lib.deletion.mark import delete_traces, mark_runs, retire_versions
-from echoes_lib.deletion.rows import Wish, compact, delete_rows, has_leftovers
+from echoes_lib.deletion.rows import Wish, delete_rows
 from echoes_lib.deletion.words import file_holds
 from echoes_lib.errors import ChainBusy, DataError, EchoesError, TrackingError
 from echoes_lib.reflections.sources.connect import database_file
@@ -52,13 +49,14 @@ def forget(wish: Wish) -> Outcome:
     """Forget; see the module's docstring for the order.
 
     Args:
-        wish: who, perhaps which answer, and where the answers lie.
+        wish: who, perhaps which answer, and where the answers lie under which names.
 
     Returns:
         What went and what remains.
 
     Raises:
         NoSuchUser: nobody of that name, and nothing was made of them.
+        MissingColumn: the database has no answers under these names; nothing was deleted.
         DataError: no such answer, or the database cannot be used; nothing was deleted.
         ChainBusy: a chain or a notebook of the person is at work; nothing was deleted.
         TrackingError: the MLflow store cannot be used; nothing was deleted.
@@ -127,7 +125,7 @@ def _check_known(found: Found) -> None:
         check_known(found)
     except DataError:
         if has_leftovers(found.wish.database_url):
-            compact(found.wish.database_url)
+            compact(found.wish.database_url, found.wish.source)
         raise
 
 
@@ -182,7 +180,7 @@ def _delete_words(found: Found, outcome: Outcome) -> None:
 
 
 def _empty_databases(wish: Wish, outcome: Outcome) -> None:
-    outcome.remains += _attempt(lambda: compact(wish.database_url))
+    outcome.remains += _attempt(lambda: compact(wish.database_url, wish.source))
     if (workspace().mlruns / "mlflow.db").is_file():
         outcome.remains += _attempt(lambda: compact(workspace().tracking_uri))
 

@@ -1,36 +1,48 @@
 """The rows of a person, or of one answer, in the reflections database.
 
-Touches the project's own tables only, and of those the ones that are there. A question's row in
-`questions` is nobody's own and stays. A fact has no question: with a single answer go the facts
-that quote it, with the person all.
+Which tables these lie in is known by `tables`. A question's row is nobody's own and stays. A
+fact has no question: with a single answer go the facts that quote it, with the person all.
 
 Shape: Wish -> {table: number of rows}, or the answers' texts; and their deletion.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, inspect, select
-from sqlalchemy import column as named
-from sqlalchemy import table as plain_table
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from echoes_lib.deletion.tables import (
+    FACTS,
+    RESPONSES,
+    Held,
+    find_answers,
+    held_tables,
+    tables_left,
+)
 from echoes_lib.deletion.words import Runs, text_holds
-from echoes_lib.errors import NoDatabase
-from echoes_lib.reflections.sources.connect import database_file, opened, reading
-from echoes_lib.reflections.sources.schema import Consent, Fact, Probe, Question, User, UserResponse
+from echoes_lib.errors import BadRow, DataError
+from echoes_lib.params import Source
+from echoes_lib.reflections.sources.connect import opened, reading
+from echoes_lib.reflections.sources.questions import shipped_questions
+from echoes_lib.reflections.sources.rows import question_id
+from echoes_lib.reflections.sources.tables import Tables
 
-# Children before those they point to.
-FACTS = Fact.__tablename__
-TABLES = tuple(kind.__tablename__ for kind in (UserResponse, Probe, Fact, Consent, User))
+Chosen = Iterator[tuple[Held, list[ColumnElement]]]
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What is to be forgotten: a person, or one answer of theirs; and where the answers lie."""
+    """What is to be forgotten: a person, or one answer of theirs.
+
+    The answers lie in the database, in tables of the names that `source` gives.
+    """
 
     user_id: str
     question_id: int | None
     database_url: str
+    source: Source = field(default_factory=Source)
 
     @property
     def shown(self) -> str:
@@ -55,13 +67,14 @@ def count_rows(wish: Wish, words: Runs) -> dict[str, int]:
 
     Raises:
         NoDatabase: there is none at the URL.
+        MissingColumn: there are no answers under the names in force.
     """
     counts = {}
     with reading(wish.database_url) as engine, engine.connect() as connection:
-        for table in _tables(engine, wish):
-            chosen = select(func.count()).select_from(table).where(*_conditions(table, wish))
-            counts[table.name] = connection.scalar(chosen) or 0
-        counts[FACTS] = counts.get(FACTS, 0) + len(_quoting(engine, connection, wish, words))
+        tables = find_answers(engine, wish.source)
+        for held, conditions in _chosen(connection, tables, wish, words):
+            there = select(func.count()).select_from(held.table).where(*conditions)
+            counts[held.name] = connection.scalar(there) or 0
     return {name: n for name, n in counts.items() if n}
 
 
@@ -70,33 +83,44 @@ def read_texts(wish: Wish) -> Texts:
 
     Raises:
         NoDatabase: there is none at the URL.
+        MissingColumn: there are no answers under the names in force.
     """
     wanted, common = [], []
     with reading(wish.database_url) as engine, engine.connect() as connection:
-        tables = set(inspect(engine).get_table_names()) | set(inspect(engine).get_view_names())
-        if UserResponse.__tablename__ in tables:
-            r = UserResponse.__table__.c
-            rows = connection.execute(select(r.user_id, r.question_id, r.response_text))
-            for user_id, question_id, text in rows:
-                goes = user_id == wish.user_id and wish.question_id in (None, question_id)
-                (wanted if goes else common).append(text or "")
-        if Question.__tablename__ in tables:
-            common += connection.scalars(select(Question.__table__.c.question_text))
-    return Texts(wanted, [text or "" for text in common])
+        tables = find_answers(engine, wish.source)
+        for held, conditions in _chosen(connection, tables, wish, frozenset()):
+            if held.text is not None:
+                for text, goes in connection.execute(select(held.text, and_(*conditions))):
+                    (wanted if goes else common).append(_as_text(text))
+        common += _asked(connection, tables)
+    return Texts(wanted, common)
 
 
-def known_users(database_url: str) -> list[str]:
-    """Return the ids in user_responses and users, sorted.
+def known_users(wish: Wish) -> list[str]:
+    """Return the ids of all people of whom the wish's database has a row, sorted.
 
     Raises:
         NoDatabase: there is none at the URL.
+        MissingColumn: there are no answers under the names in force.
     """
-    found: set[str] = set()
-    wish = Wish("", None, database_url)
-    with reading(database_url) as engine, engine.connect() as connection:
-        for table in _tables(engine, wish):
-            found |= set(connection.scalars(select(table.c.user_id).distinct()))
-    return sorted(found)
+    with reading(wish.database_url) as engine, engine.connect() as connection:
+        tables = find_answers(engine, wish.source)
+        ids = [held.user_id for held in held_tables(engine, tables)]
+        ids += [tables.column("users", "user_id")] if "users" in tables else []
+        found = {i for each in ids for i in connection.scalars(select(each).distinct())}
+    return sorted({str(each) for each in found if each is not None})
+
+
+def untouched_tables(wish: Wish) -> list[str]:
+    """Return the tables of people and questions that are somebody else's and stay as they are.
+
+    Raises:
+        NoDatabase: there is none at the URL.
+        MissingColumn: there are no answers under the names in force.
+    """
+    with reading(wish.database_url) as engine:
+        tables = find_answers(engine, wish.source)
+        return tables_left(tables, held_tables(engine, tables))
 
 
 def delete_rows(wish: Wish, words: Runs) -> dict[str, int]:
@@ -111,97 +135,72 @@ def delete_rows(wish: Wish, words: Runs) -> dict[str, int]:
 
     Raises:
         NoDatabase: the database is locked, read-only or gone.
+        DataError: the answers are a view that cannot be deleted from, or another table points
+            to them; nothing was deleted.
     """
     counts = {}
     with opened(wish.database_url, write=True) as engine, engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete = ON")
             connection.commit()
-        quoting = _quoting(engine, connection, wish, words)
-        facts = Fact.__table__
-        mine = (facts.c.user_id == wish.user_id, facts.c.fact_id.in_(quoting))
-        counts[FACTS] = connection.execute(delete(facts).where(*mine)).rowcount if quoting else 0
-        for table in _tables(engine, wish):
-            gone = connection.execute(delete(table).where(*_conditions(table, wish)))
-            counts[table.name] = counts.get(table.name, 0) + gone.rowcount
+        tables = find_answers(engine, wish.source)
+        for held, conditions in _chosen(connection, tables, wish, words):
+            counts[held.name] = _delete(connection, held, conditions)
         connection.commit()
     return {name: n for name, n in counts.items() if n}
 
 
-def compact(database_url: str) -> None:
-    """Empty a database file of what was deleted from it: write-ahead log and free pages.
-
-    SQLite is checkpointed and rewritten. PostgreSQL rewrites the project's tables; its logs and
-    backups are its keeper's affair, as is any other server's store.
-
-    Raises:
-        NoDatabase: another program holds the database; try again when it is closed.
-    """
-    with opened(database_url, write=True) as engine:
-        automatic = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        with automatic as connection:
-            if engine.dialect.name == "sqlite":
-                _empty_log(connection)
-                connection.exec_driver_sql("VACUUM")
-                _empty_log(connection)
-            elif engine.dialect.name == "postgresql":
-                _rewrite_tables(engine, connection)
+def _delete(connection: Connection, held: Held, conditions: list[ColumnElement]) -> int:
+    try:
+        return connection.execute(delete(held.table).where(*conditions)).rowcount
+    except IntegrityError:
+        raise DataError(
+            f"rows of {held.name} are pointed to by another table, so no row was deleted: delete "
+            "what points to them"
+        ) from None
+    except DatabaseError:
+        if not held.is_view:
+            raise
+        raise DataError(
+            f"{held.name} is a view that cannot be deleted from, so no row was deleted: delete "
+            "them from the tables behind it, or name those as source.responses"
+        ) from None
 
 
-def has_leftovers(database_url: str) -> bool:
-    """Tell whether a SQLite file holds bytes of deleted rows: free pages, or a log.
+def _chosen(connection: Connection, tables: Tables, wish: Wish, words: Runs) -> Chosen:
+    """Yield each table with the conditions that choose its rows, the answers first."""
+    for held in held_tables(connection.engine, tables):
+        mine = held.rows_of(wish.user_id)
+        if wish.question_id is None:
+            yield held, [mine]
+        elif held.question_id is not None:
+            ids = connection.scalars(select(held.question_id).where(mine).distinct())
+            same = [each for each in ids if _is_question(each, wish.question_id)]
+            yield held, [mine, held.question_id.in_(same)]
+        elif held.name == FACTS and "fact" in (facts := held.table.c):
+            rows = connection.execute(select(facts.fact_id, facts.fact).where(mine))
+            quoting = [number for number, text in rows if text_holds(_as_text(text), words)]
+            yield held, [mine, facts.fact_id.in_(quoting)]
 
-    Raises:
-        NoDatabase: there is none at the URL.
-    """
-    file = database_file(database_url)
-    if file is None:
+
+def _is_question(value: Any, number: int) -> bool:
+    """Compare ids as they are read: a server may keep them as decimals or texts."""
+    try:
+        return question_id(value, RESPONSES) == number
+    except BadRow:
         return False
-    log = file.with_name(f"{file.name}-wal")
-    with reading(database_url) as engine, engine.connect() as connection:
-        free = connection.exec_driver_sql("PRAGMA freelist_count").scalar()
-    return bool(free) or (log.is_file() and log.stat().st_size > 0)
 
 
-def _empty_log(connection: Connection) -> None:
-    busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise NoDatabase(
-            "the write-ahead log of the database is being read by another program and still "
-            "holds old rows: close that program and run the command again"
-        )
-
-
-def _rewrite_tables(engine: Engine, connection: Connection) -> None:
-    there = set(inspect(engine).get_table_names())
-    for name in TABLES:
-        if name in there:
-            connection.exec_driver_sql(f"VACUUM FULL {name}")
-
-
-def _quoting(engine: Engine, connection: Connection, wish: Wish, words: Runs) -> list[int]:
-    """Return the ids of the facts that quote the one answer that is to go."""
-    if wish.question_id is None or not inspect(engine).has_table(FACTS):
+def _asked(connection: Connection, tables: Tables) -> list[str]:
+    if tables.source.questions is None:
+        return [asked.text for asked in shipped_questions()]
+    if "questions" not in tables:
         return []
-    f = Fact.__table__.c
-    rows = connection.execute(select(f.fact_id, f.fact).where(f.user_id == wish.user_id))
-    return [number for number, text in rows if text_holds(text or "", words)]
+    texts = connection.scalars(select(tables.column("questions", "question_text")))
+    return [_as_text(text) for text in texts]
 
 
-def _tables(engine: Engine, wish: Wish) -> list[Any]:
-    """Return the tables that the wish concerns, each with the columns it is chosen by."""
-    inspector = inspect(engine)
-    needed = {"user_id"} | ({"question_id"} if wish.question_id is not None else set())
-    there = set(inspector.get_table_names()) | set(inspector.get_view_names())
-    found = []
-    for name in TABLES:
-        if name in there and needed <= {c["name"] for c in inspector.get_columns(name)}:
-            found.append(plain_table(name, *(named(column) for column in sorted(needed))))
-    return found
-
-
-def _conditions(table: Any, wish: Wish) -> list[Any]:
-    chosen = [table.c.user_id == wish.user_id]
-    if wish.question_id is not None:
-        chosen.append(table.c.question_id == wish.question_id)
-    return chosen
+def _as_text(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).decode("utf-8", "surrogateescape")
+    return "" if value is None else str(value)
