@@ -5,6 +5,7 @@ Shape: options -> lines on the terminal.
 
 import click
 
+from echoes_lib.params import Source
 from echoes_lib.reflections.sources.consent import (
     PURPOSES,
     TRAINING,
@@ -16,15 +17,20 @@ from echoes_lib.reflections.sources.consent import (
 
 
 def record_consent(
-    database_url: str, user_id: str, purpose: str | None, by: str, note: str | None
+    database_url: str,
+    user_id: str,
+    purpose: str | None,
+    by: str,
+    note: str | None,
+    source: Source,
 ) -> None:
     """Record a consent (to training, when no purpose is named) and say so."""
-    made = grant(database_url, user_id, purpose or TRAINING, by, note=note)
+    made = grant(database_url, user_id, purpose or TRAINING, by, note=note, source=source)
     click.echo(f"recorded: {describe(made)}")
     click.echo(f"  it allows to {PURPOSES[made.purpose]}")
 
 
-def withdraw_consent(database_url: str, user_id: str, purpose: str | None) -> None:
+def withdraw_consent(database_url: str, user_id: str, purpose: str | None, profile: str) -> None:
     """Withdraw one consent, or all when no purpose is named, and say what stays."""
     gone = withdraw(database_url, user_id, purpose)
     if not gone:
@@ -34,7 +40,8 @@ def withdraw_consent(database_url: str, user_id: str, purpose: str | None) -> No
         click.echo(f"withdrawn: {describe(consent)}")
     click.echo(
         "What was made while it held is still there: "
-        f"`echoes forget --user {user_id} --dry-run` lists it, without --dry-run it goes."
+        f"`echoes forget --user {user_id} --profile {profile} --dry-run` lists it, without "
+        "--dry-run it goes."
     )
 
 

@@ -10,21 +10,18 @@ from collections import Counter
 import click
 from rich.console import Console
 
+from echoes_lib.cli.answers import recorded_sources
 from echoes_lib.deletion.find import Found, check_known, find
 from echoes_lib.deletion.forget import Outcome, forget
 from echoes_lib.deletion.rows import Wish
 from echoes_lib.errors import EchoesError
 
 
-def forget_and_tell(
-    user_id: str, question_id: int | None, database_url: str, dry_run: bool, yes: bool
-) -> int:
+def forget_and_tell(wish: Wish, dry_run: bool, yes: bool) -> int:
     """Forget a person or one answer.
 
     Args:
-        user_id: whom.
-        question_id: which answer; all of the person when None.
-        database_url: where the answers lie.
+        wish: whom, perhaps which answer, and where the answers lie.
         dry_run: only list.
         yes: do not ask.
 
@@ -34,7 +31,7 @@ def forget_and_tell(
     Raises:
         EchoesError: as `deletion.forget`.
     """
-    wish = Wish(user_id, question_id, database_url)
+    _note_others(wish)
     if dry_run or not yes:
         found = find(wish)
         try:
@@ -55,12 +52,26 @@ def forget_and_tell(
     return 1 if outcome.remains else 0
 
 
+def _note_others(wish: Wish) -> None:
+    """Say which chains were made from answers where this command does not look."""
+    for profile, source in recorded_sources(wish.user_id).items():
+        if source != wish.source:
+            click.echo(
+                f"note: runs/{profile}/{wish.user_id} was made from answers in {source.responses}, "
+                "under names that are not looked for here: run this again with a --profile whose "
+                "`source` has them",
+                err=True,
+            )
+
+
 def list_found(found: Found) -> None:
     """Print every place that goes, with its size."""
     console = Console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"To be forgotten: {_whom(found)}")
     for table, n in found.rows.items():
         console.print(f"  {n} rows of {table}")
+    if found.untouched:
+        console.print(f"  stays: {', '.join(found.untouched)}, tables that are not the project's")
     for place in found.places:
         console.print(f"  {_size(place.n_bytes):>10}  {place.shown}  ({place.kind})")
     for place in found.shown:

@@ -14,6 +14,9 @@ from echoes_lib import __version__
 from echoes_lib.errors import EchoesError
 
 PROFILE = click.option("--profile", default="demo", show_default=True, help="Folder in params/.")
+ANSWERS = click.option(
+    "--database-url", help="SQLAlchemy URL.  [default: the profile's, or data/reflections.db]"
+)
 USER = click.option("--user", "user_id", help="Whose echo.  [default: the profile's]")
 
 
@@ -95,28 +98,30 @@ def reflect(user_id: str, name: str | None, category: str | None, database_url: 
 @click.option("--by", help="Who allows it; without, what is recorded is shown.")
 @click.option("--note", help="Anything worth keeping, such as where the letter lies.")
 @click.option("--withdraw", is_flag=True, help="From today on it is allowed no longer.")
-@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+@PROFILE
+@ANSWERS
 def consent(
     user_id: str,
     purpose: str | None,
     by: str | None,
     note: str | None,
     withdraw: bool,
+    profile: str,
     database_url: str | None,
 ) -> None:
     """Show, record or withdraw what a person's words may be used for."""
+    from echoes_lib.cli.answers import find_answers
     from echoes_lib.cli.consent import record_consent, show_consents, withdraw_consent
-    from echoes_lib.workspace import workspace
 
     if withdraw and (by or note):
         raise click.UsageError("--withdraw goes with neither --by nor --note")
     if note and not by:
         raise click.UsageError("--note needs --by: say who allows it")
-    url = database_url or workspace().database_url
+    url, source = find_answers(user_id, profile, database_url)
     if withdraw:
-        withdraw_consent(url, user_id, purpose)
+        withdraw_consent(url, user_id, purpose, profile)
     elif by:
-        record_consent(url, user_id, purpose, by, note)
+        record_consent(url, user_id, purpose, by, note, source)
     else:
         show_consents(url, user_id)
 
@@ -126,16 +131,26 @@ def consent(
 @click.option("--question", "question_id", type=int, help="Only the answer to this question id.")
 @click.option("--dry-run", is_flag=True, help="List everything that would go, and stop.")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
-@click.option("--database-url", help="SQLAlchemy URL.  [default: data/reflections.db]")
+@PROFILE
+@ANSWERS
 def forget(
-    user_id: str, question_id: int | None, dry_run: bool, yes: bool, database_url: str | None
+    user_id: str,
+    question_id: int | None,
+    dry_run: bool,
+    yes: bool,
+    profile: str,
+    database_url: str | None,
 ) -> None:
-    """Delete a person's answers and all that was made of them."""
-    from echoes_lib.cli.forget import forget_and_tell
-    from echoes_lib.workspace import workspace
+    """Delete a person's answers and all that was made of them.
 
-    url = database_url or workspace().database_url
-    sys.exit(forget_and_tell(user_id, question_id, url, dry_run, yes))
+    The profile says where the answers lie; what was made of them goes under every profile.
+    """
+    from echoes_lib.cli.answers import find_answers
+    from echoes_lib.cli.forget import forget_and_tell
+    from echoes_lib.deletion.rows import Wish
+
+    url, source = find_answers(user_id, profile, database_url)
+    sys.exit(forget_and_tell(Wish(user_id, question_id, url, source), dry_run, yes))
 
 
 @main.command()

@@ -53,6 +53,7 @@ def project(tmp_path, monkeypatch):
     folder = tmp_path / "project"
     (folder / "notebooks" / ".ipynb_checkpoints").mkdir(parents=True)
     (folder / "params" / "demo").mkdir(parents=True)
+    (folder / "params" / "demo" / "common.yaml").touch()
     monkeypatch.setenv("ECHOES_PROJECT", str(folder))
     return folder
 
