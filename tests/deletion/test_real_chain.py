@@ -19,7 +19,7 @@ from tests.deletion.search import files_with
 pytestmark = pytest.mark.slow
 ECHOES = [sys.executable, "-m", "echoes_lib.cli"]
 QUICK = ["stage1_epochs=0.1", "stage2_epochs=0.1", "generation={max_new_tokens: 24}"]
-QUICK += ["bootstrap_resamples=100", "gate_max_bits_per_byte_ratio=2.0"]
+QUICK += ["bootstrap_resamples=100", "gate_max_bits_per_byte_ratio=2.0", "target_examples=120"]
 
 
 def echoes(*arguments, code=0):
