@@ -177,10 +177,12 @@ def test_one_answer_takes_what_was_made_with_it_and_leaves_the_others(both, home
     words = [*both.sentences("luke", ANSWERED), nonce("luke", ANSWERED)]
     others = {i: t for i, t in both.answers["luke"].items() if i != ANSWERED}
     assert len(files_with(home, words)) > 5
+    digest = read_person(both.url, "luke").row_hashes[ANSWERED]  # would confirm a guess
+    assert files_with(home, [digest])
     outcome = forget(Wish("luke", ANSWERED, both.url))
     assert outcome.remains == []
     assert outcome.rows == {"user_responses": 1, "probes": 1}
-    assert files_with(home, words) == set()
+    assert files_with(home, [*words, digest]) == set()
     person = read_person(both.url, "luke")
     assert {a.question_id: a.text for a in person.reflections} == others
     assert not (home / "runs" / "demo" / "luke").exists()

@@ -1,7 +1,10 @@
 """Say of a dataset what it was made from, by which code, and what became of every answer.
 
 Holds hashes, counts, question ids, reasons and consents; no text of an answer, no time, no
-path. The same rows, consents, parameters and code give the same manifest.
+path, and no hash of a single answer: manifests stay in MLflow when an answer is forgotten, and a
+hash would confirm a guess of what it said. Those are in `rows.json`, which goes.
+
+The same rows, consents, parameters and code give the same manifest.
 
 Shape: Made, PreprocessParams, dataset hash -> manifest (a JSON object).
 """
@@ -73,7 +76,6 @@ def manifest_of(made: Made, params: PreprocessParams, digest: str) -> dict[str, 
         "system_prompt": persona(person.name, params.system_prompt),
         "seed": params.seed,
         "source_hash": person.source_hash,
-        "rows": person.row_hashes,
         "consents": [consent.as_manifest() for consent in made.consents],
         "params": params.model_dump(mode="json", exclude={"database_url"}),
         "counts": _counts(made),
@@ -85,13 +87,22 @@ def manifest_of(made: Made, params: PreprocessParams, digest: str) -> dict[str, 
     }
 
 
+def row_hashes(made: Made) -> dict[str, str]:
+    """Return the hash of each row that is in a split, by question id; it tells what changed."""
+    used = {question for ids in made.splits.ids().values() for question in ids}
+    hashes = made.person.row_hashes
+    return {str(question): hashes[question] for question in sorted(used)}
+
+
 @lru_cache
-def code_hash() -> str:
+def code_hash(root: Path = Path(echoes_lib.__file__).parent) -> str:
     """Return the sha256 over the source of the rooms that make a dataset.
 
     A commit would not do: an installed package has none, and most commits change no dataset.
+
+    Args:
+        root: the package's folder.
     """
-    root = Path(echoes_lib.__file__).parent
     digest = hashlib.sha256()
     for room in ROOMS:
         for path in sorted((root / room).rglob("*.py")):

@@ -1,7 +1,7 @@
 """Write a dataset folder, whole or not at all.
 
-Four files of conversations in the messages format, each as JSONL and as parquet, a manifest and
-a card. The same rows, consents, parameters and code give the same bytes.
+Four files of conversations in the messages format, each as JSONL and as parquet, a manifest, the
+hashes of the rows and a card. The same rows, consents, parameters and code give the same bytes.
 
 Shape: Made, PreprocessParams -> Dataset(folder, manifest).
 """
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from echoes_lib.errors import NoConsent
 from echoes_lib.params import PreprocessParams, persona
 from echoes_lib.reflections.dataset.card import write_card
-from echoes_lib.reflections.dataset.manifest import FILES, Made, manifest_of
+from echoes_lib.reflections.dataset.manifest import FILES, Made, manifest_of, row_hashes
 from echoes_lib.reflections.render import render
 from echoes_lib.reflections.sources.consent import TRAINING, Consent
 from echoes_lib.reflections.sources.store import Person
@@ -84,10 +84,14 @@ def _write_all(draft: Path, made: Made, params: PreprocessParams) -> dict[str, A
     for name in FILES:
         _write_rows(draft, name, [render(e, prompt) for e in made.examples.files[name]])
     manifest = manifest_of(made, params, dataset_hash(draft))
-    text = json.dumps(manifest, indent=1, ensure_ascii=False)
-    write_text(draft / "manifest.json", text + "\n")
+    _write_json(draft / "manifest.json", manifest)
+    _write_json(draft / "rows.json", row_hashes(made))
     write_card(draft, manifest)
     return manifest
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def dataset_hash(folder: Path) -> str:

@@ -62,9 +62,9 @@ class Person:
         return _digest([self.user_id, self.name, [_row(a) for a in self.reflections]])
 
     @property
-    def row_hashes(self) -> dict[str, str]:
+    def row_hashes(self) -> dict[int, str]:
         """Return the sha256 of each row, by question id; it tells which answers changed."""
-        return {str(a.question_id): _digest([self.user_id, *_row(a)]) for a in self.reflections}
+        return {a.question_id: _digest([self.user_id, *_row(a)]) for a in self.reflections}
 
 
 def _row(a: Reflection) -> list[Any]:

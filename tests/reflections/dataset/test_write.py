@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import datasets
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections import dataset
 from echoes_lib.reflections.cleaning import clean_answers
 from echoes_lib.reflections.dataset import FILES, build_dataset, dataset_dir, dataset_hash
-from echoes_lib.reflections.dataset.manifest import code_hash
+from echoes_lib.reflections.dataset.manifest import ROOMS, code_hash
 from echoes_lib.reflections.render import token_counter
 from echoes_lib.reflections.sources.consent import grant, require, withdraw
 from echoes_lib.reflections.sources.store import read_person
@@ -36,7 +37,12 @@ def test_files_and_manifest_are_as_agreed():
     write(reflections(range(1, 61)))
     made = build_dataset(PARAMS, count_words)
     wanted = [f"{name}.{kind}" for name in FILES for kind in ("jsonl", "parquet")]
-    assert {p.name for p in made.folder.iterdir()} == {"manifest.json", "README.md", *wanted}
+    assert {p.name for p in made.folder.iterdir()} == {
+        "manifest.json",
+        "rows.json",
+        "README.md",
+        *wanted,
+    }
     manifest = json.loads((made.folder / "manifest.json").read_text())
     assert manifest == made.manifest
     assert manifest["dataset_hash"] == dataset_hash(made.folder)
@@ -165,19 +171,45 @@ def test_parquet_holds_the_rows_of_the_jsonl_and_the_hubs_tools_read_the_folder(
 
 def test_manifest_says_which_rows_and_which_code_it_was_made_from():
     url = write(reflections(range(1, 61)))
-    first = build_dataset(PARAMS, count_words).manifest
-    assert list(first["rows"]) == [str(n) for n in range(1, 61)]
+    made = build_dataset(PARAMS, count_words)
+    first, before = made.manifest, rows_of(made)
+    assert list(before) == [str(n) for n in range(1, 61)]
     assert first["code"] == {"version": __version__, "sha256": code_hash()}
+    assert not any(digest in json.dumps(first) for digest in before.values())
     engine = create_engine(url)
     with engine.begin() as connection:
         change = "update user_responses set response_text = response_text || ' New end.' "
         connection.execute(text(change + "where question_id = 7"))
         connection.execute(text("update user_responses set word_count = 1 where question_id = 9"))
     engine.dispose()
-    second = build_dataset(PARAMS, count_words).manifest
-    changed = [n for n in first["rows"] if first["rows"][n] != second["rows"][n]]
-    assert changed == ["7"]
-    assert (first["counts"]["miscounted"], second["counts"]["miscounted"]) == (0, 1)
+    second = build_dataset(PARAMS, count_words)
+    assert [n for n, digest in rows_of(second).items() if digest != before[n]] == ["7"]
+    assert (first["counts"]["miscounted"], second.counts["miscounted"]) == (0, 1)
+
+
+def rows_of(made):
+    return json.loads((made.folder / "rows.json").read_text())
+
+
+def test_a_row_that_was_dropped_leaves_no_hash():
+    short = replace(reflections([61])[0], text="No idea, sorry.")
+    write([*reflections(range(1, 61)), short])
+    made = build_dataset(PARAMS, count_words)
+    assert [drop["question_id"] for drop in made.manifest["drops"]] == [61]
+    assert "61" not in rows_of(made) and len(rows_of(made)) == 60
+
+
+def test_the_codes_hash_changes_with_the_rooms_that_make_a_dataset_and_no_others(tmp_path):
+    for room in (*ROOMS, "server"):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.py").write_text("x = 1")
+    before = code_hash(tmp_path)
+    for room, changes in (*((room, True) for room in ROOMS), ("server", False)):
+        (tmp_path / room / "a.py").write_text("x = 2")
+        code_hash.cache_clear()
+        after = code_hash(tmp_path)
+        assert (after != before) == changes
+        before = after
 
 
 def test_manifest_keeps_no_text_and_no_password():
