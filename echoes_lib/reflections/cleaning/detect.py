@@ -1,7 +1,7 @@
 """Find private data in a text, offline: Presidio's recognizers, and patterns of our own.
 
-Presidio brings the values that carry a check of their own: emails, cards (Luhn), IBANs
-(mod 97), wallets, IP addresses, and the ids of a dozen countries. It is used without a
+Presidio brings the values that carry a check of their own: cards (Luhn), IBANs (mod 97),
+wallets, IP addresses, and the ids of a dozen countries. It is used without a
 language model: none is needed for these, and none could be fetched. `patterns` adds what has
 no checksum, `phones` telephone numbers, `names` the people.
 

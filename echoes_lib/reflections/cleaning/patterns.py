@@ -1,4 +1,4 @@
-r"""The shapes of private data that no checksum guards: addresses, secrets, links, ids by name.
+r"""The shapes of private data that no checksum guards: emails, addresses, secrets, links, ids.
 
 Written for the `regex` module, as Presidio compiles them: what stands before `\K` must be there
 and is left in place. Numbers are only taken where the words around them say what they are;
@@ -82,6 +82,11 @@ SECRETS = [
     r"(?i:\b(?:CVV|CVC|CVV2|security\scode)\s?(?:is|was|[:=])?\s?)\K\d{3,4}\b",
 ]
 
+# Any ending will do: a mistyped one, or one of a private network, is an address all the same.
+EMAILS = [
+    r"(?<![\p{L}\d._%+'’-])[\p{L}\d_%+](?:[\p{L}\d._%+'’-]{0,62}[\p{L}\d_%+-])?"
+    r"@(?:[\p{L}\d](?:[\p{L}\d-]{0,61}[\p{L}\d])?\.){1,8}\p{L}{2,24}(?![\p{L}\d@])"
+]
 LINKS = [
     r"(?i:https?://|ftp://|www\.)[^\s<>\"'“”\[\]]{2,}(?<![.,;:!?)'’])",
     r"(?<![\w@./-])(?:[a-z0-9-]{2,63}\.)+(?:com|org|net|io|info|me|co\.uk|app|dev|blog|de|fr|es|pl)"
@@ -122,6 +127,7 @@ ACCOUNTS = [
 # entity -> (kind, patterns, case of letters is free)
 OWN: dict[str, tuple[str, list[str], bool]] = {
     "OWN_SECRET": ("secret", SECRETS, False),
+    "OWN_EMAIL": ("email", EMAILS, True),
     "OWN_LINK": ("url", LINKS, True),
     "OWN_HANDLE": ("handle", HANDLES, True),
     "OWN_ACCOUNT": ("bank", ACCOUNTS, False),
