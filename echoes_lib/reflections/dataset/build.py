@@ -42,7 +42,7 @@ def build_dataset(
     """
     url = params.database_url or workspace().database_url
     person = read_person(url, params.user_id, params.source)
-    consents = [require(url, params.user_id, TRAINING)]
+    consents = [require(url, params.user_id, TRAINING, params.profile)]
     guarded = prepare(person, params.privacy)
     answers = guarded.answers
     kept, drops = filter_answers(answers, measure_answers(answers), params)

@@ -63,7 +63,7 @@ def test_files_and_manifest_are_as_agreed():
 
 def test_the_manifest_says_who_allowed_it_and_nothing_is_written_without():
     url = write(reflections(range(1, 61)), consent=False)
-    with pytest.raises(NoConsent, match='--user ada --purpose training --by "Ada"'):
+    with pytest.raises(NoConsent, match='--purpose training --by "Ada" --profile demo'):
         build_dataset(PARAMS, count_words)
     grant(url, "ada", "memory", "Ada")
     with pytest.raises(NoConsent):
