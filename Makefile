@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling bench-data clean
+.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +63,12 @@ check-seedling: setup  ## measure the embedded base model against what it promis
 
 bench-data: setup  ## measure reading and dataset building for 1, 100 and 1,000 people; JSON
 	@$(BIN)/python benchmarks/bench_data.py
+
+bench-train: setup  ## our trainer beside TRL's, as it comes and tuned by hand, in turns; JSON
+	@$(BIN)/python benchmarks/bench_train.py
+
+bench-start: setup  ## seconds from papermill's start to the first optimizer step; JSON
+	@$(BIN)/python benchmarks/bench_start.py
 
 clean:  ## delete what chains made (runs/ and mlruns/); reflections and .venv stay
 	rm -rf runs mlruns/mlflow.db mlruns/artifacts

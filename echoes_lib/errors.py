@@ -14,7 +14,9 @@
     │   ├── TooFewAnswers      fewer answers than a split needs
     │   └── NoConsent          nobody allowed that the words be used for this
     ├── ModelError             a base model or adapter cannot be used
-    │   └── BaseModelNotFound  no such name, folder or hub model
+    │   ├── BaseModelNotFound  no such name, folder or hub model
+    │   ├── OutOfMemory        not even the smallest piece of work fits the memory
+    │   └── TrainingBusy       another process trains the same adapter
     ├── TrackingError          the MLflow store cannot be used
     │   ├── StoreTooNew        it was written by a newer MLflow
     │   ├── NoSuchEcho         no registered model, version or alias of that name
@@ -87,6 +89,14 @@ class ModelError(EchoesError):
 
 class BaseModelNotFound(ModelError):
     """No base model of that name, folder or hub id."""
+
+
+class OutOfMemory(ModelError):
+    """Not even the smallest piece of work fits the memory."""
+
+
+class TrainingBusy(ModelError):
+    """Another process trains the same adapter."""
 
 
 class TrackingError(EchoesError):

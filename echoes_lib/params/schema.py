@@ -151,8 +151,9 @@ class Lora(Common):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     per_device_train_batch_size: Count = 8
-    per_device_eval_batch_size: Count = 8
     gradient_accumulation_steps: Count = 1
+    max_tokens_per_pass: Annotated[int, Field(ge=64)] = 2048
+    packing: bool = False
     gradient_checkpointing: bool = False
     max_length: Annotated[int, Field(ge=64)] = 768
 
@@ -184,7 +185,9 @@ class TrainParams(Lora):
     stage1_epochs: Annotated[float, Field(gt=0)] = 2.0
     stage2_epochs: Annotated[float, Field(gt=0)] = 2.0
     stage2_learning_rate_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    stage2_replay_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
     evaluations_per_epoch: Count = 2
+    checkpoint_interval_s: Annotated[float, Field(ge=0)] = 60.0
     early_stopping_patience: Count = 3
 
 

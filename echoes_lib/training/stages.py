@@ -2,7 +2,10 @@
 
 Stage 1 learns the voice from four fifths of the examples; stage 2 goes on from the best of
 stage 1, more slowly, on the most specific memories. Both are `fit` with other settings, and
-each may end where it began, so stage 2 never makes the validation loss worse.
+each may end where it began, so stage 2 never makes the validation loss worse. Stage 2 may repeat
+a share of stage 1, so that the memories do not push the voice out.
+
+A training that was killed goes on from its last checkpoint and ends with the same weights.
 
 Does not choose parameters (see `search/`) and does not look at the test split.
 
@@ -11,21 +14,32 @@ Shape: base + dataset folder + parameters -> 3_train/adapter/, 3_train/history.j
 
 import json
 import math
-import shutil
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from echoes_lib.errors import TrainingBusy
 from echoes_lib.models.adapters import new_adapter, save_echo
 from echoes_lib.models.load import Base
 from echoes_lib.models.render import Encoded
+from echoes_lib.training.card import echo_card, summary
+from echoes_lib.training.curve import put_trainable, trainable
 from echoes_lib.training.dataset import TrainingData, load_training_data, record_data
 from echoes_lib.training.fit import Fitted, Settings, fit
+from echoes_lib.training.keeper import Keeper, fingerprint
+from echoes_lib.training.pace import Pace
+from echoes_lib.training.team import this_team
 from echoes_lib.workspace import write_text
 
-LORA_FIELDS = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "learning_rate")
+LOCK = ".training.lock"
+# What changes speed, safety or where things lie, and never the weights.
+NO_MATTER = {"profile", "user_id", "database_url", "checkpoint_interval_s"}
 
 
 @dataclass(frozen=True)
@@ -47,16 +61,22 @@ class TrainResult:
 
 
 def train_two_stages(
-    base: Base, dataset_dir: Path, params: Any, output_dir: Path, run: Any
+    base: Base,
+    dataset_dir: Path,
+    params: Any,
+    output_dir: Path,
+    run: Any,
+    pace: Pace | None = None,
 ) -> TrainResult:
-    """Train a person's adapter on a base.
+    """Train a person's adapter on a base; go on where a killed training of the same stopped.
 
     Args:
         base: carries no adapter; afterwards it carries the trained one.
         dataset_dir: what 1_preprocess wrote.
         params: TrainParams.
-        output_dir: emptied first; receives `adapter/` and `history.json`.
+        output_dir: receives `adapter/` and `history.json`; emptied of anything else.
         run: a tracking Run, or NullRun; receives the curves as stage1/loss and so on.
+        pace: what may slow or stop the training between steps; full speed when omitted.
 
     Returns:
         Curves, counts, sizes and the model with the kept weights.
@@ -64,24 +84,23 @@ def train_two_stages(
     Raises:
         DataError: the dataset is missing, damaged or empty.
         ModelError: target modules or masks do not fit the base, or the loss is not a number.
+        TrainingBusy: another process trains into this folder.
+        CannotWrite: the disk is full or read-only; the last checkpoint stays.
     """
     began = time.perf_counter()
-    data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
-    record_data(data, dataset_dir, run)
-    shutil.rmtree(output_dir, ignore_errors=True)
-    Path(output_dir).mkdir(parents=True)
-    model = new_adapter(base.model, params)
-    stages = {}
-    for name, examples, epochs, ratio in (
-        ("stage1", data.stage1, params.stage1_epochs, 1.0),
-        ("stage2", data.stage2, params.stage2_epochs, params.stage2_learning_rate_ratio),
-    ):
-        settings = stage_settings(name, epochs, ratio, params, run)
-        stages[name] = _stage(model, base, examples, data.validation, settings, run)
-    adapter_dir = save_echo(
-        model, Path(output_dir) / "adapter", echo_card(base, data, params, stages)
-    )
-    _write_history(Path(output_dir) / "history.json", stages)
+    output = Path(output_dir)
+    with training_lock(output):
+        data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
+        record_data(data, dataset_dir, run)
+        keeper = Keeper(output, _mark(base, data, params), params.checkpoint_interval_s)
+        model = new_adapter(base.model, params)
+        stages = _stages(model, base, data, params, run, keeper, pace or Pace())
+        adapter_dir = output / "adapter"
+        if this_team().is_first:
+            save_echo(model, adapter_dir, echo_card(base, data, params, stages))
+            _write_history(output / "history.json", stages)
+            keeper.remove()
+        this_team().wait()
     result = TrainResult(
         adapter_dir=adapter_dir,
         model=model,
@@ -95,7 +114,34 @@ def train_two_stages(
     return result
 
 
-def stage_settings(name: str, epochs: float, ratio: float, params: Any, run: Any) -> Settings:
+@contextmanager
+def training_lock(folder: Path) -> Iterator[None]:
+    """Hold a training's folder for this process; the system lets go when the process dies.
+
+    Raises:
+        TrainingBusy: another process holds it.
+    """
+    if not this_team().is_first:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingBusy(
+            f"another process trains into {folder.parent.name}/{folder.name}: wait for it, or "
+            "stop it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def stage_settings(
+    name: str, epochs: float, ratio: float, params: Any, run: Any, pace: Pace
+) -> Settings:
     """Set up one stage: its length, its learning rate, and where its points go."""
     return Settings(
         name=name,
@@ -105,6 +151,7 @@ def stage_settings(name: str, epochs: float, ratio: float, params: Any, run: Any
         params=params,
         patience=params.early_stopping_patience,
         on_point=point_logger(name, run),
+        pace=pace,
     )
 
 
@@ -118,58 +165,68 @@ def point_logger(name: str, run: Any) -> Callable[[dict[str, float]], None]:
     return log
 
 
-def echo_card(
-    base: Base, data: TrainingData, params: Any, stages: dict[str, Fitted]
-) -> dict[str, Any]:
-    """Describe the echo: the content of `echo.json`.
-
-    dtype and attention are kept as they were asked for, so that an echo trained on a GPU
-    chooses anew where it answers; what training used stands under `training`.
-    """
-    manifest = data.manifest
-    used = ("dtype", "dtype_reason", "attention", "attention_reason", "device")
-    return {
-        "user_id": manifest["user_id"],
-        "name": manifest["name"],
-        "system_prompt": manifest["system_prompt"],
-        "base_model": params.base_model,
-        "base_revision": base.info["base_revision"],
-        "quantization": params.quantization,
-        "double_quantization": params.double_quantization,
-        "dtype": params.dtype,
-        "attention": params.attention,
-        "max_length": params.max_length,
-        "dataset_hash": manifest["dataset_hash"],
-        "training": {
-            **{name: getattr(params, name) for name in LORA_FIELDS},
-            "seed": params.seed,
-            **{name: base.info[name] for name in used},
-            "stages": {name: summary(fitted) for name, fitted in stages.items()},
-        },
-    }
+def _mark(base: Base, data: TrainingData, params: Any) -> str:
+    deciding = params.model_dump(mode="json", exclude=NO_MATTER)
+    return fingerprint(dataset=data.manifest["dataset_hash"], params=deciding, base=base.info)
 
 
-def summary(fitted: Fitted) -> dict[str, Any]:
-    """Return a stage's figures without its points."""
-    return {name: value for name, value in asdict(fitted).items() if name != "points"}
+def _plan(data: TrainingData, params: Any) -> list[tuple[str, list[Encoded], float, float]]:
+    """Return name, conversations, epochs and learning rate ratio of each stage."""
+    count = min(len(data.stage1), round(params.stage2_replay_ratio * len(data.stage2)))
+    replayed = random.Random(f"replay {params.seed}").sample(data.stage1, count)
+    ratio = params.stage2_learning_rate_ratio
+    return [
+        ("stage1", data.stage1, params.stage1_epochs, 1.0),
+        ("stage2", [*data.stage2, *replayed], params.stage2_epochs, ratio),
+    ]
 
 
-def _stage(
+def _stages(
     model: Any,
     base: Base,
-    examples: Sequence[Encoded],
-    validation: Sequence[Encoded],
-    settings: Settings,
+    data: TrainingData,
+    params: Any,
     run: Any,
-) -> Fitted:
-    fitted = fit(model, base.tokenizer, examples, validation, settings)
+    keeper: Keeper,
+    pace: Pace,
+) -> dict[str, Fitted]:
+    """Run what is left of the stages, and keep the state after each and in between."""
+    state = keeper.load() or {}
+    done = {name: Fitted(**saved) for name, saved in state.get("done", {}).items()}
+    if state:
+        run.set_tags({"resumed_at": f"{state['name']} step {state['stage'].get('step', 'end')}"})
+        put_trainable(model, state["weights"])
+    for name, examples, epochs, ratio in _plan(data, params):
+        settings = stage_settings(name, epochs, ratio, params, run, pace)
+        if name in done:
+            for point in done[name].points:
+                settings.on_point(point)
+            continue
+        saved = state["stage"] if state.get("name") == name else None
+
+        def save(loop: Any, now: bool = False, name: str = name) -> None:
+            if now or keeper.is_due():
+                _save(keeper, done, name, loop.model, loop.state())
+
+        done[name] = fit(model, base.tokenizer, examples, data.validation, settings, saved, save)
+        if this_team().is_first:
+            _save(keeper, done, name, model, {})
+        _log_stage(done[name], name, run)
+    return done
+
+
+def _save(keeper: Keeper, done: dict[str, Fitted], name: str, model: Any, stage: Any) -> None:
+    kept = {stage_name: asdict(fitted) for stage_name, fitted in done.items()}
+    keeper.save({"done": kept, "name": name, "stage": stage, "weights": trainable(model)})
+
+
+def _log_stage(fitted: Fitted, name: str, run: Any) -> None:
     run.log_metrics(
         {
-            f"{settings.name}/best_eval_loss": fitted.best_loss,
-            f"{settings.name}/mean_tokens_per_s": fitted.tokens / max(fitted.train_s, 1e-9),
+            f"{name}/best_eval_loss": fitted.best_loss,
+            f"{name}/mean_tokens_per_s": fitted.tokens / max(fitted.train_s, 1e-9),
         }
     )
-    return fitted
 
 
 def _write_history(path: Path, stages: dict[str, Fitted]) -> None:

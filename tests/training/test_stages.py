@@ -14,7 +14,7 @@ from echoes_lib.tracking.interface import NullRun
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit, planned_steps
 from echoes_lib.training.pictures import plot_losses
-from echoes_lib.training.stages import train_two_stages
+from echoes_lib.training.stages import LOCK, train_two_stages
 from tests.training.data import CONSENT, SYSTEM
 
 
@@ -98,7 +98,7 @@ def test_curves_reach_the_run_and_the_file(trained):
 
 def test_nothing_else_is_written(trained):
     output = trained[0].adapter_dir.parent
-    assert {path.name for path in output.iterdir()} == {"adapter", "history.json"}
+    assert {path.name for path in output.iterdir()} == {"adapter", "history.json", LOCK}
 
 
 def test_same_seed_same_weights(trained, params, dataset_dir, tmp_path):
@@ -125,11 +125,11 @@ def test_a_stage_that_only_harms_keeps_what_came_in(params, dataset_dir):
 
 def test_validation_loss_counts_each_token_once(params, dataset_dir):
     losses = []
-    for size in (1, 3, 8):
+    for size in (64, 400, 4096):
         base = load_base(params)
         data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
         model = new_adapter(base.model, params)
-        some = params.model_copy(update={"per_device_eval_batch_size": size})
+        some = params.model_copy(update={"max_tokens_per_pass": size})
         settings = Settings("stage1", 1e-9, 0.1, 1, some)
         losses.append(fit(model, base.tokenizer, data.stage1, data.validation, settings).first_loss)
     assert losses == pytest.approx([losses[0]] * 3, rel=1e-5)

@@ -1,0 +1,51 @@
+"""Describe a trained echo: the content of `echo.json` in its adapter folder.
+
+Names, figures and choices with their reasons; no word of the person's answers.
+
+Shape: base, data, parameters, stages -> a JSON object.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from echoes_lib.models.load import Base
+from echoes_lib.training.dataset import TrainingData
+from echoes_lib.training.fit import Fitted
+
+LORA_FIELDS = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "learning_rate")
+
+
+def echo_card(
+    base: Base, data: TrainingData, params: Any, stages: dict[str, Fitted]
+) -> dict[str, Any]:
+    """Describe the echo: the content of `echo.json`.
+
+    dtype and attention are kept as they were asked for, so that an echo trained on a GPU
+    chooses anew where it answers; what training used stands under `training`.
+    """
+    manifest = data.manifest
+    used = ("dtype", "dtype_reason", "attention", "attention_reason", "device")
+    return {
+        "user_id": manifest["user_id"],
+        "name": manifest["name"],
+        "system_prompt": manifest["system_prompt"],
+        "base_model": params.base_model,
+        "base_revision": base.info["base_revision"],
+        "quantization": params.quantization,
+        "double_quantization": params.double_quantization,
+        "dtype": params.dtype,
+        "attention": params.attention,
+        "max_length": params.max_length,
+        "dataset_hash": manifest["dataset_hash"],
+        "training": {
+            **{name: getattr(params, name) for name in LORA_FIELDS},
+            "seed": params.seed,
+            **{name: base.info[name] for name in used},
+            "stages": {name: summary(fitted) for name, fitted in stages.items()},
+        },
+    }
+
+
+def summary(fitted: Fitted) -> dict[str, Any]:
+    """Return a stage's figures without its points."""
+    return {name: value for name, value in asdict(fitted).items() if name != "points"}
