@@ -11,10 +11,8 @@ Shape: base + parameters -> PEFT model -> folder -> Echo.
 
 import json
 import logging
-import os
-import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +20,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from echoes_lib.errors import ModelError
+from echoes_lib.models.folders import drafted
 from echoes_lib.models.load import Base, load_base
+from echoes_lib.models.variants import lay, plain, take_off
 from echoes_lib.workspace import write_text
 
 CARD = "echo.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 # bitsandbytes, when installed, is imported by PEFT and warns of optional CPU kernels.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -45,57 +46,53 @@ class Echo:
         return self.model.disable_adapter()
 
 
-def new_adapter(model: Any, params: Any) -> Any:
+def new_adapter(model: Any, params: Any, batches: Sequence[dict] | None = None) -> Any:
     """Lay a fresh LoRA adapter on a model; it changes nothing until it is trained.
 
     Args:
-        model: a base model that carries no adapter.
-        params: an object with lora_r, lora_alpha, lora_dropout, target_modules and seed.
+        model: a base model that carries no adapter; its weights stay as they are.
+        params: an object with the LoRA fields of `params.schema.Lora`, and seed.
+        batches: training data from `padding.padded_batches`; needed for
+            init_lora_weights=eva, else not looked at.
 
     Returns:
         The PEFT model; only the adapter's weights are trainable, in float32.
 
     Raises:
-        ModelError: a target module does not exist in this model, or it has an adapter.
+        ModelError: a target module does not exist in this model, it has an adapter, or rank
+            or batches do not suit init_lora_weights.
 
-    Source: LoRA, arXiv 2106.09685.
+    Source: LoRA, arXiv 2106.09685; its variants are in `variants.py`.
     """
     import torch
-    from peft import LoraConfig, get_peft_model
 
     _check_free(model)
-    _check_targets(model, params.target_modules)
-    config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=params.lora_r,
-        lora_alpha=params.lora_alpha,
-        lora_dropout=params.lora_dropout,
-        target_modules=list(params.target_modules),
-    )
+    targets = _check_targets(model, params.target_modules)
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT asks by names that transformers moved
+        warnings.filterwarnings("ignore", "lora with eva")  # a hint about meta devices
         torch.manual_seed(params.seed)
-        return in_float32(get_peft_model(model, config))
+        return in_float32(lay(model, params, targets, batches))
 
 
 @contextmanager
-def attached(model: Any, params: Any) -> Iterator[Any]:
+def attached(model: Any, params: Any, batches: Sequence[dict] | None = None) -> Iterator[Any]:
     """Lay a fresh adapter on a model for a while, and take it off again.
 
     Args:
         model: the base model; afterwards it is as it was.
         params: as for `new_adapter`.
+        batches: as for `new_adapter`.
 
     Yields:
         The PEFT model.
     """
-    adapted = new_adapter(model, params)
+    adapted = new_adapter(model, params, batches)
     try:
         yield adapted
     finally:
-        adapted.unload()
-        vars(model).pop("peft_config", None)
+        take_off(adapted)
 
 
 def in_float32(model: Any) -> Any:
@@ -107,7 +104,7 @@ def in_float32(model: Any) -> Any:
 
 
 def save_echo(model: Any, folder: Path, echo: Mapping[str, Any]) -> Path:
-    """Write the adapter and its card, whole or not at all.
+    """Write the adapter, as one plain LoRA, and its card, whole or not at all.
 
     Args:
         model: the PEFT model.
@@ -116,17 +113,20 @@ def save_echo(model: Any, folder: Path, echo: Mapping[str, Any]) -> Path:
 
     Returns:
         `folder`.
+
+    Raises:
+        CannotWrite: the disk is full or read-only; what was there stays.
     """
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(draft, ignore_errors=True)
+    from safetensors.torch import save_file
+
+    config, weights = plain(model)
     # The base's name, not the path it happened to lie at on this machine.
-    model.peft_config["default"].base_model_name_or_path = echo["base_model"]
-    # PEFT would ask the hub whether the vocabulary grew; it never does here.
-    model.save_pretrained(draft, save_embedding_layers=False)
-    (draft / "README.md").unlink(missing_ok=True)
-    write_text(draft / CARD, json.dumps(dict(echo), indent=1, ensure_ascii=False) + "\n")
-    _swap(draft, folder)
-    return folder
+    config.base_model_name_or_path = echo["base_model"]
+    with drafted(folder) as draft:
+        save_file(weights, draft / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+        config.save_pretrained(draft)
+        write_text(draft / CARD, json.dumps(dict(echo), indent=1, ensure_ascii=False) + "\n")
+    return Path(folder)
 
 
 def load_echo(folder: Path, base: Base | None = None, base_path: Path | None = None) -> Echo:
@@ -146,6 +146,7 @@ def load_echo(folder: Path, base: Base | None = None, base_path: Path | None = N
     from peft import PeftModel
 
     echo = read_card(folder)
+    _check_adapter(Path(folder))
     base = base or load_base(SimpleNamespace(**echo), base_path)
     _check_free(base.model)
     _check_same_base(echo, base)
@@ -173,6 +174,14 @@ def read_card(folder: Path) -> dict[str, Any]:
         ) from None
 
 
+def _check_adapter(folder: Path) -> None:
+    if not (folder / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{folder.name} holds no adapter_config.json: choose the folder that 3_train wrote; a "
+            "folder that `echoes export --form merged` wrote is a base_model by itself"
+        )
+
+
 def _check_free(model: Any) -> None:
     if hasattr(model, "peft_config"):
         raise ModelError(
@@ -181,7 +190,7 @@ def _check_free(model: Any) -> None:
         )
 
 
-def _check_targets(model: Any, wanted: list[str]) -> None:
+def _check_targets(model: Any, wanted: list[str]) -> list[str]:
     linear = {
         name.rpartition(".")[2]
         for name, module in model.named_modules()
@@ -193,6 +202,7 @@ def _check_targets(model: Any, wanted: list[str]) -> None:
             f"target_modules names {', '.join(missing)}, which {type(model).__name__} does not "
             f"have: choose among {', '.join(sorted(linear))}"
         )
+    return list(wanted)
 
 
 def _check_same_base(echo: Mapping[str, Any], base: Base) -> None:
@@ -202,12 +212,3 @@ def _check_same_base(echo: Mapping[str, Any], base: Base) -> None:
             f"the adapter was trained on {echo['base_model']} at {trained}, but the base here "
             f"is {here}: run notebook 3_train again, or bring that base back"
         )
-
-
-def _swap(draft: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

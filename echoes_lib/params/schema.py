@@ -144,6 +144,9 @@ class Lora(Common):
     lora_r: Annotated[int, Field(ge=1, le=1024)] = 16
     lora_alpha: Count = 32
     lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    use_rslora: bool = False
+    use_dora: bool = False
+    init_lora_weights: Literal["default", "pissa", "eva"] = "default"
     target_modules: Annotated[list[str], Field(min_length=1)] = ALL_LINEAR
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
     lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
@@ -156,6 +159,21 @@ class Lora(Common):
     packing: bool = False
     gradient_checkpointing: bool = False
     max_length: Annotated[int, Field(ge=64)] = 768
+
+    @model_validator(mode="after")
+    def variants_agree(self) -> "Lora":
+        """Refuse variants of LoRA that contradict each other or the base's quantisation."""
+        if self.use_dora and self.init_lora_weights == "pissa":
+            raise ValueError(
+                "use_dora=true and init_lora_weights=pissa contradict each other (DoRA's lengths "
+                "cannot be saved with PiSSA's start): set one of them to false or default"
+            )
+        if self.use_dora and self.quantization == "int8":
+            raise ValueError(
+                "use_dora=true needs the length of every weight, which PEFT cannot take from "
+                "quantization=int8: set quantization: nf4, or use_dora: false"
+            )
+        return self
 
 
 class SearchParams(Lora):
