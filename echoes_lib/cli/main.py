@@ -195,6 +195,35 @@ def chat(user_id: str, alias: str) -> None:
 
 
 @main.command()
+@PROFILE
+@click.option("--user", "user_id", required=True, help="Whose echo.")
+@click.option("--adapter", help="Its adapter.  [default: that of 3_train]")
+@click.option("--dataset", help="What it was trained on.  [default: that of 1_preprocess]")
+@click.option("--form", required=True, type=click.Choice(["adapter", "merged"]), help="What of it.")
+@click.option("--out", required=True, help="Folder to write; new or empty.")
+@click.option(
+    "--max-difference",
+    default=0.01,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Nats per token by which the written form may differ.",
+)
+@click.option(
+    "--dtype",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    help="Of merged weights; auto is the base's own.",
+)
+@click.option("--force", is_flag=True, help="Replace an earlier export.")
+def export(user_id: str, **options: Any) -> None:
+    """Write an echo for use elsewhere: its adapter, or one merged model."""
+    from echoes_lib.cli.export import export_and_tell
+
+    export_and_tell(user_id, **options)
+
+
+@main.command()
 @click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
 def ui(port: int) -> None:
     """Open the MLflow UI on the project's store."""

@@ -11,6 +11,7 @@ from echoes_lib.chat.engine import Engine
 from echoes_lib.errors import Forgotten, NoSuchEcho
 from echoes_lib.params import Generation
 from echoes_lib.tracking.store import prepare_store
+from echoes_lib.workspace import workspace
 
 # Tags of versions and runs whose dataset held answers that were taken back (`echoes forget`).
 FORGOTTEN_ON, FORGOTTEN_QUESTIONS = "forgotten_on", "forgotten_questions"
@@ -88,6 +89,48 @@ def find_version(user_id: str, alias: str = "champion") -> Any:
         if versions:  # an alias that was taken from a forgotten version is missing, too
             _remembered(max(versions, key=lambda version: int(version.version)))
         raise NoSuchEcho(f"models:/{name}@{alias} is not there: {_there(client, name)}") from None
+
+
+def check_remembered(user_id: str, dataset_hash: str) -> None:
+    """Refuse an adapter, wherever a copy of it lies, whose answers were taken back.
+
+    Args:
+        user_id: whose echo.
+        dataset_hash: of the dataset it was trained on.
+
+    Raises:
+        Forgotten: every run and version made of this dataset is marked as forgotten; when
+            the same answers were given again since, a newer run is not.
+        TrackingError: the store cannot be used.
+    """
+    if not (workspace().mlruns / "mlflow.db").is_file() or not dataset_hash.isalnum():
+        return
+    prepare_store()
+    tags = _tags_of(user_id, dataset_hash)
+    marks = [each[FORGOTTEN_ON] for each in tags if each.get(FORGOTTEN_ON)]
+    if marks and len(marks) == len(tags):
+        raise Forgotten(
+            f"this adapter learnt from answers that were taken back on {max(marks)}: delete it, "
+            f"and run `echoes run --user {user_id}` to train a new one from those that are left"
+        )
+
+
+def _tags_of(user_id: str, dataset_hash: str) -> list[dict[str, str]]:
+    """Return the tags of all runs and versions that name a dataset, deleted runs included."""
+    import mlflow
+    from mlflow.entities import ViewType
+
+    client, name = mlflow.MlflowClient(), model_name(user_id)
+    experiment = client.get_experiment_by_name(name)
+    runs = experiment and client.search_runs(
+        [experiment.experiment_id],
+        f"tags.dataset_hash = '{dataset_hash}'",
+        run_view_type=ViewType.ALL,
+    )
+    versions = client.search_model_versions(f"name = '{name}'")
+    named = [version.tags for version in versions]
+    found = [tags for tags in named if tags.get("dataset_hash") == dataset_hash]
+    return found + [run.data.tags for run in runs or ()]
 
 
 def _remembered(version: Any) -> Any:
