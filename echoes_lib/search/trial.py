@@ -20,6 +20,7 @@ from echoes_lib.models.render import Encoded
 from echoes_lib.progress import report
 from echoes_lib.training.dataset import TrainingData
 from echoes_lib.training.fit import Settings, fit
+from echoes_lib.training.stages import first_look
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def _train(trial: Trial, bench: Bench, chosen: dict[str, Any], child: Any) -> fl
         params=params,
         on_point=_watch(trial, params, child),
     )
-    with attached(bench.base.model, params) as model:
+    with attached(bench.base.model, params, first_look(list(bench.train), params)) as model:
         fitted = fit(model, bench.base.tokenizer, bench.train, bench.validation, settings)
     return fitted.best_loss
 

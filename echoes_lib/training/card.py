@@ -12,7 +12,8 @@ from echoes_lib.models.load import Base
 from echoes_lib.training.dataset import TrainingData
 from echoes_lib.training.fit import Fitted
 
-LORA_FIELDS = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "learning_rate")
+LORA_FIELDS = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "use_dora")
+LORA_FIELDS += ("init_lora_weights", "learning_rate")
 
 
 def echo_card(

@@ -25,6 +25,7 @@ from echoes_lib.progress import report
 from echoes_lib.training.batches import Piece, cut, plan_steps
 from echoes_lib.training.curve import Curve, check_finite, put_trainable, trainable
 from echoes_lib.training.loss import TokenLoss
+from echoes_lib.training.randomness import random_state, set_random_state
 from echoes_lib.training.retreat import Retreat, is_out_of_memory
 from echoes_lib.training.team import this_team
 
@@ -101,7 +102,7 @@ class Loop:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "random": _random_state(),
+            "random": random_state(),
             "curve": self.curve.as_dict(),
             "retreat": self.retreat.as_dict(),
             "since": dict(self._since),
@@ -120,7 +121,7 @@ class Loop:
         self._since = dict(saved["since"])
         self.step, self.tokens, self.train_s = saved["step"], saved["tokens"], saved["train_s"]
         self.curve.restore(saved["curve"])
-        _set_random_state(saved["random"])
+        set_random_state(saved["random"])
 
     def evaluate(self) -> float:
         """Score the validation set: each token counts once, whatever piece it is in.
@@ -170,7 +171,7 @@ class Loop:
     def _gradients(self, examples: Sequence[Encoded]) -> float:
         """Fill the gradients of a step, in pieces as large as the memory allows."""
         self.model.train()
-        before = _random_state()
+        before = random_state()
         while True:
             loss, failed = math.nan, False
             try:
@@ -182,7 +183,7 @@ class Loop:
             if not self.team.any(failed, self.device):
                 break
             self.optimizer.zero_grad(set_to_none=True)
-            _set_random_state(before)
+            set_random_state(before)
             self.retreat.step_back(max(len(e.input_ids) for e in examples))
         return self._added_up(loss)
 
@@ -257,16 +258,3 @@ def _schedule(optimizer: Any, params: Any, warmup: int, planned: int) -> Any:
     from transformers import get_scheduler
 
     return get_scheduler(params.lr_scheduler_type, optimizer, warmup, planned)
-
-
-def _random_state() -> dict[str, Any]:
-    state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"].cpu())

@@ -27,6 +27,7 @@ from filelock import FileLock, Timeout
 from echoes_lib.errors import TrainingBusy
 from echoes_lib.models.adapters import new_adapter, save_echo
 from echoes_lib.models.load import Base
+from echoes_lib.models.padding import padded_batches
 from echoes_lib.models.render import Encoded
 from echoes_lib.training.card import echo_card, summary
 from echoes_lib.training.curve import put_trainable, trainable
@@ -93,7 +94,7 @@ def train_two_stages(
         data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
         record_data(data, dataset_dir, run)
         keeper = Keeper(output, _mark(base, data, params), params.checkpoint_interval_s)
-        model = new_adapter(base.model, params)
+        model = new_adapter(base.model, params, first_look(data.stage1, params))
         stages = _stages(model, base, data, params, run, keeper, pace or Pace())
         adapter_dir = output / "adapter"
         if this_team().is_first:
@@ -112,6 +113,11 @@ def train_two_stages(
     )
     run.log_metrics({"validation_loss": result.best_loss, "train_wall_s": result.wall_s})
     return result
+
+
+def first_look(examples: list[Encoded], params: Any) -> list[dict[str, Any]] | None:
+    """Return batches for an initialisation that looks at the data; None where none does."""
+    return padded_batches(examples) if params.init_lora_weights == "eva" else None
 
 
 @contextmanager
