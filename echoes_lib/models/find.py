@@ -1,8 +1,8 @@
 """Find a base model by name: the seedling, a folder, or a model on the Hugging Face hub.
 
-Every way in which a base can be missing becomes one sentence with the next step. The hub is
-asked once, with one short request; waiting and retrying are left to the download itself.
-Loads nothing into memory and imports neither torch nor transformers.
+Every way in which a base can be missing becomes one sentence with the next step (those of the
+hub in `hub.py`). The hub is asked once, with one short request; waiting and retrying are left
+to the download itself. Loads nothing into memory and imports neither torch nor transformers.
 
 Shape: name, revision -> Source(where to load from, at which revision, from cache only or not).
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echoes_lib.errors import BaseModelNotFound
+from echoes_lib.models.hub import explain, offline
 from echoes_lib.models.seedling import SEEDLING_DIR
 from echoes_lib.workspace import workspace
 
@@ -122,45 +123,18 @@ def _cached_commit(name: str, revision: str | None) -> str | None:
 
 def _ask_hub(name: str, revision: str | None) -> str | None:
     """Ask for the commit of the model's config.json, translating what goes wrong."""
-    from huggingface_hub import constants, errors, hf_hub_url
+    from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
 
     if constants.HF_HUB_OFFLINE:
-        raise BaseModelNotFound(
-            f"base_model={name!r} is not in the local cache and HF_HUB_OFFLINE is set: unset it "
-            "to download the model once, or use base_model=seedling, which needs no internet"
-        )
+        raise offline(name)
     url = hf_hub_url(name, "config.json", revision=revision)
     try:
         # No retries: a person waits here, and the download that follows retries by itself.
         answer = get_session().head(url, headers=build_hf_headers(), timeout=ASK_TIMEOUT_S)
         hf_raise_for_status(answer)
-    except errors.HfHubHTTPError as error:
-        raise BaseModelNotFound(_refusal(name, revision, error)) from None
-    except Exception as error:  # the transport's own errors differ between hub versions
-        raise BaseModelNotFound(
-            f"base_model={name!r} is not in the local cache and the hub cannot be reached "
-            f"({type(error).__name__}): check the connection, or use base_model=seedling"
-        ) from None
+    except Exception as error:
+        if known := explain(error, name, revision):
+            raise known from None
+        raise
     return answer.headers.get("X-Repo-Commit")
-
-
-def _refusal(name: str, revision: str | None, error: Exception) -> str:
-    from huggingface_hub import errors
-
-    status = error.response.status_code
-    if isinstance(error, errors.GatedRepoError) or status == 403:
-        return (
-            f"base_model={name!r} is gated: accept its licence on the model's page on the hub, "
-            "then log in with `hf auth login` or set HF_TOKEN"
-        )
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"base_revision={revision!r} does not exist in {name}: check base_revision"
-    if isinstance(error, errors.RemoteEntryNotFoundError):
-        return f"base_model={name!r} holds no config.json: choose a transformers model"
-    if status in (401, 404):
-        return (
-            f"base_model={name!r} is neither a folder here nor a public model on the hub: check "
-            "the spelling; if it is private, log in with `hf auth login` or set HF_TOKEN"
-        )
-    return f"the hub answered {status} for base_model={name!r}: try again in a few minutes"
