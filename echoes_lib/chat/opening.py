@@ -26,6 +26,7 @@ BASE_FIELDS = (
     "double_quantization",
     "dtype",
     "attention",
+    "chat_template",
 )
 # Lies where an adapter was, once the answers it learnt from are taken back.
 TOMBSTONE = "forgotten.json"

@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from echoes_lib.models.templates import training_template
+from echoes_lib.models.render import control_marks
+from echoes_lib.models.templates import seat_system, training_template
 
 Message = Mapping[str, str]
 
@@ -23,9 +24,6 @@ Message = Mapping[str, str]
 _OPEN, _CLOSE, _BEGIN, _END = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 _NONCHARACTERS = dict.fromkeys(map(ord, (_OPEN, _CLOSE, _BEGIN, _END)))
 _SLOT = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
-# Formats such as Llama-2's write these as ordinary text instead of tokens of their own.
-_WRITTEN_MARKS = ("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>")
-_PROBE = "persona-probe"
 
 
 @dataclass(frozen=True)
@@ -87,41 +85,6 @@ def _encode_parts(tokenizer: Any, text: str, marks: list[str], answer: tuple[int
             offsets += [slot.span()] * len(typed)
             start = slot.end()
     return Encoded(ids, offsets, text, answer)
-
-
-def control_marks(tokenizer: Any) -> list[str]:
-    """List the strings that steer this tokenizer's chat format, longest first."""
-    template = str(tokenizer.chat_template)
-    written = [mark for mark in _WRITTEN_MARKS if mark in template]
-    known = {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens, *written}
-    return sorted(known, key=lambda mark: (-len(mark), mark))
-
-
-def seat_system(tokenizer: Any, messages: Sequence[Message]) -> list[Message]:
-    """Move the system message into the first user message if the template would lose it.
-
-    Args:
-        tokenizer: its chat template is tried out on two words.
-        messages: the conversation.
-
-    Returns:
-        The messages, unchanged when the template shows a system message.
-    """
-    if messages[0]["role"] != "system" or _shows_system(tokenizer):
-        return list(messages)
-    system, first, *rest = messages
-    merged = {"role": "user", "content": f"{system['content']}\n\n{first['content']}"}
-    return [merged, *rest]
-
-
-def _shows_system(tokenizer: Any) -> bool:
-    from jinja2.exceptions import TemplateError
-
-    trial = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "x"}]
-    try:
-        return _PROBE in tokenizer.apply_chat_template(trial, tokenize=False)
-    except TemplateError:
-        return False
 
 
 def _shield(text: str, marks: list[str], pattern: re.Pattern[str]) -> str:

@@ -14,6 +14,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 from transformers.generation import StoppingCriteria, StoppingCriteriaList
 
+from echoes_lib.models.render import control_ids
 from echoes_lib.params import Generation
 
 SMALL_PARAMETERS = 20_000_000
@@ -25,7 +26,7 @@ def stop_ids(model: Any, tokenizer: Any) -> list[int]:
     Every control token does: a model that writes `[INST]` has begun the next question, and no
     control token belongs into a reply.
     """
-    ends = set(tokenizer.all_special_ids)
+    ends = control_ids(tokenizer)
     for config in (model.config, model.generation_config):
         given = getattr(config, "eos_token_id", None)
         ends |= set(given) if isinstance(given, list) else {given}

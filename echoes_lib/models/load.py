@@ -1,22 +1,23 @@
 """Load a base model and its tokenizer, from the seedling to Mistral-7B, through one door.
 
-`find.py` says where it is, `hardware.py` in which dtype and attention; here it is loaded,
-quantised when asked, and described. Adapters are laid on it by `adapters.py`.
+`find.py` says where it is, `hardware.py` in which dtype and attention, `speech.py` how it
+is spoken to; here it is loaded, quantised when asked, and described. What cannot work on this
+machine is refused before anything is loaded. Adapters are laid on it by `adapters.py`.
 
 Shape: parameters (the Common fields) -> Base(model, tokenizer, info).
 """
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from echoes_lib.errors import ModelError
 from echoes_lib.models.find import Source, find_base, resolve_base
+from echoes_lib.models.hub import explain
+from echoes_lib.models.quantize import check_quantization, quantization_settings
+from echoes_lib.models.speech import Speech, choose_pad_token, prepare
 
-__all__ = ["Base", "load_base", "load_tokenizer", "resolve_base"]
-
-PAD_CANDIDATES = ("<pad>", "<|pad|>", "[PAD]", "<|finetune_right_pad_id|>", "<|endoftext|>")
+__all__ = ["Base", "choose_pad_token", "load_base", "load_tokenizer", "resolve_base"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Base:
     """A base model ready to answer or to carry an adapter.
 
     `info` says what was chosen and why: base_model, base_revision, quantization, dtype,
-    dtype_reason, attention, attention_reason, device, n_parameters, pad_token,
-    pad_token_reason.
+    dtype_reason, attention, attention_reason, device, n_parameters, chat_template,
+    chat_template_reason, end_token, pad_token, pad_token_reason.
     """
 
     model: Any
@@ -37,16 +38,19 @@ def load_tokenizer(params: Any) -> Any:
     """Load a base's tokenizer alone, which takes no memory to speak of.
 
     Args:
-        params: an object with `base_model` and `base_revision`.
+        params: an object with `base_model` and `base_revision`, and `chat_template` if one is
+            chosen by name.
 
     Returns:
-        A transformers tokenizer with a pad token that is not the end token.
+        A transformers tokenizer with a chat template, and a pad token that is not the end token.
 
     Raises:
         BaseModelNotFound: no such base.
-        ModelError: its files are incomplete, or no token is free for padding.
+        ModelError: its files are incomplete, it has no chat template to train with, or no
+            token is free for padding.
     """
-    return _tokenizer(find_base(params.base_model, params.base_revision))[0]
+    source = find_base(params.base_model, params.base_revision)
+    return _tokenizer(source, getattr(params, "chat_template", None)).tokenizer
 
 
 def load_base(params: Any, folder: Path | None = None) -> Base:
@@ -61,16 +65,21 @@ def load_base(params: Any, folder: Path | None = None) -> Base:
 
     Raises:
         BaseModelNotFound: no such base.
-        ModelError: files are incomplete, or a library for the quantisation is missing.
+        CannotWrite: the disk is full while the base is downloaded.
+        ModelError: what was asked for cannot be had on this machine or with this model, or
+            its files are incomplete.
     """
     from echoes_lib.models.hardware import choose_attention, choose_dtype, device
 
-    source = find_base(str(folder or params.base_model), None if folder else params.base_revision)
     dtype, dtype_reason = choose_dtype(params.dtype)
-    attention, attention_reason = choose_attention(params.attention, dtype)
-    tokenizer, pad_reason = _tokenizer(source)
+    choose_attention(params.attention, dtype)  # refuses before the hub is asked
+    check_quantization(params.quantization)
+    source = find_base(str(folder or params.base_model), None if folder else params.base_revision)
+    attention, attention_reason = choose_attention(params.attention, dtype, _model_class(source))
+    speech = _tokenizer(source, getattr(params, "chat_template", None))
     settings = {"dtype": dtype, "attn_implementation": attention, "device_map": {"": device()}}
-    model = _model(source, settings | _quantization(params, dtype)).eval()
+    model = _model(source, settings | quantization_settings(params, dtype)).eval()
+    _stop_at(model, speech.end_id)
     info = {
         "base_model": params.base_model,
         "base_revision": source.revision,
@@ -81,45 +90,28 @@ def load_base(params: Any, folder: Path | None = None) -> Base:
         "attention_reason": attention_reason,
         "device": device(),
         "n_parameters": model.num_parameters(),
-        "pad_token": tokenizer.pad_token,
-        "pad_token_reason": pad_reason,
     }
-    return Base(model, tokenizer, info)
+    return Base(model, speech.tokenizer, info | speech.info)
 
 
-def choose_pad_token(tokenizer: Any) -> tuple[str, str]:
-    """Choose a token for padding that is never the end token.
-
-    With the end token as padding, a collator that hides padding also hides every end, and
-    the model never learns to stop.
-
-    Returns:
-        The token and the reason.
-
-    Raises:
-        ModelError: the vocabulary has no token to spare.
-    """
-    eos = tokenizer.eos_token
-    if tokenizer.pad_token is not None and tokenizer.pad_token != eos:
-        return tokenizer.pad_token, "the tokenizer's own"
-    vocabulary = tokenizer.get_vocab()
-    for token in PAD_CANDIDATES:
-        if token in vocabulary and token != eos:
-            return token, "in the vocabulary, and not the end token"
-    if tokenizer.unk_token is not None and tokenizer.unk_token != eos:
-        return tokenizer.unk_token, "the tokenizer has no pad token; unknown never ends a reply"
-    raise ModelError(
-        "the base model's tokenizer has no token for padding besides its end token: set "
-        "pad_token in its tokenizer_config.json to an unused token of the vocabulary"
-    )
-
-
-def _tokenizer(source: Source) -> tuple[Any, str]:
+def _tokenizer(source: Source, chat_template: str | None) -> Speech:
     from transformers import AutoTokenizer
 
-    tokenizer = _from_pretrained(AutoTokenizer, source, {})
-    tokenizer.pad_token, reason = choose_pad_token(tokenizer)
-    return tokenizer, reason
+    return prepare(_from_pretrained(AutoTokenizer, source, {}), chat_template)
+
+
+def _model_class(source: Source) -> type:
+    """Find the class that a base will be of, from its config alone."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    config = _from_pretrained(AutoConfig, source, {})
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"the base model is of the kind {config.model_type}, which does not write text: "
+            "choose a causal language model, such as an instruct model of Mistral or Llama"
+        )
+    return MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
 
 
 def _model(source: Source, settings: dict[str, Any]) -> Any:
@@ -127,15 +119,30 @@ def _model(source: Source, settings: dict[str, Any]) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    return _from_pretrained(AutoModelForCausalLM, source, settings)
+    loaded = _from_pretrained(
+        AutoModelForCausalLM, source, settings | {"output_loading_info": True}
+    )
+    model, report = loaded
+    # transformers would fill the gaps with random weights and only warn.
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(
+            f"the base model's files in {Path(source.location).name} are incomplete: "
+            f"{len(missing)} weights are missing, such as {missing[0]}; download them again "
+            "with `hf download`, or choose another base_model"
+        )
+    return model
 
 
 def _from_pretrained(loader: Any, source: Source, settings: dict[str, Any]) -> Any:
+    from safetensors import SafetensorError
+
     if source.is_hub:
         settings = settings | {"revision": source.revision, "local_files_only": source.cache_only}
     try:
         return loader.from_pretrained(source.location, **settings)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        if source.is_hub and (known := explain(error, source.location, source.revision)):
+            raise known from error
         where = "the local cache" if source.cache_only else Path(source.location).name
         raise ModelError(
             f"the base model's files in {where} are incomplete or of an unknown kind "
@@ -144,22 +151,12 @@ def _from_pretrained(loader: Any, source: Source, settings: dict[str, Any]) -> A
         ) from error
 
 
-def _quantization(params: Any, dtype: Any) -> dict[str, Any]:
-    if params.quantization == "none":
-        return {}
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise ModelError(
-            f"quantization={params.quantization} needs bitsandbytes, which is not installed: "
-            "install the gpu extra (pip install -e '.[gpu]'), or set quantization: none"
-        )
-    from transformers import BitsAndBytesConfig
+def _stop_at(model: Any, end_id: int) -> None:
+    """Let every way of generating stop at the token that training ends answers with.
 
-    if params.quantization == "int8":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
-    config = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_use_double_quant=params.double_quantization,
-        bnb_4bit_compute_dtype=dtype,
-    )
-    return {"quantization_config": config}
+    It need not be the model's own end of text: Phi-3 ends replies with `<|end|>`.
+    """
+    given = model.generation_config.eos_token_id
+    ends = given if isinstance(given, list) else [given]
+    ends = list(dict.fromkeys([end_id, *(end for end in ends if end is not None)]))
+    model.generation_config.eos_token_id = ends if len(ends) > 1 else end_id

@@ -49,6 +49,8 @@ class Common(Strict):
     double_quantization: bool = True
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     attention: Literal["auto", "flash_attention_2", "sdpa", "eager"] = "auto"
+    # None: the tokenizer's own; a name, for a tokenizer that has none (models/templates/).
+    chat_template: Literal["mistral_v3", "chatml", "llama2", "phi3", "phi3_mini"] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 7
 
 

@@ -1,11 +1,11 @@
-import importlib.util
+import json
 
 import pytest
 import torch
 
 from echoes_lib.errors import ModelError
 from echoes_lib.models.adapters import attached, load_echo, new_adapter, save_echo
-from echoes_lib.models.hardware import choose_attention, choose_dtype
+from echoes_lib.models.hardware import this_machine
 from echoes_lib.models.load import choose_pad_token, load_base, load_tokenizer
 from echoes_lib.params.schema import TrainParams
 from tests.models.tiny import make_tiny_base, make_tiny_tokenizer
@@ -34,21 +34,11 @@ def card(base):
 
 def test_base_is_described_with_reasons(params):
     base = load_base(params)
-    assert base.info["dtype"] == "float32" or torch.cuda.is_available()
+    assert base.info["dtype"] == ("bfloat16" if this_machine().bfloat16 else "float32")
     assert base.info["dtype_reason"] and base.info["attention_reason"]
     assert base.info["n_parameters"] == sum(p.numel() for p in base.model.parameters())
     assert base.info["base_revision"].startswith("sha256:")
     assert not base.model.training
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="says what a CPU chooses")
-def test_choices_on_a_cpu():
-    assert choose_dtype("auto")[0] is torch.float32
-    assert choose_attention("auto") == (
-        "sdpa",
-        "flash_attention_2 needs a CUDA GPU, this is a CPU",
-    )
-    assert choose_dtype("bfloat16") == (torch.bfloat16, "asked for: dtype=bfloat16")
 
 
 def test_padding_is_never_the_end_token():
@@ -63,19 +53,90 @@ def test_padding_is_never_the_end_token():
         choose_pad_token(bare)
 
 
-def test_quantization_names_the_missing_extra(params, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "bitsandbytes" else found(name)
-    )
-    with pytest.raises(ModelError, match="gpu extra"):
-        load_base(params.model_copy(update={"quantization": "nf4"}))
-
-
 def test_incomplete_files_are_named(tmp_path, folder):
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     with pytest.raises(ModelError, match="incomplete"):
         load_tokenizer(TrainParams(base_model=str(tmp_path)))
+
+
+def test_missing_weights_are_no_random_ones(tmp_path, folder):
+    from safetensors.torch import load_file, save_file
+
+    base = make_tiny_base(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"1 weights are missing, such as model\.layers\.1\.mlp"):
+        load_base(TrainParams(base_model=str(base)))
+
+
+def test_cut_off_weights_are_named(tmp_path):
+    base = make_tiny_base(tmp_path / "base")
+    whole = (base / "model.safetensors").read_bytes()
+    (base / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError, match=r"incomplete.*SafetensorError"):
+        load_base(TrainParams(base_model=str(base)))
+
+
+def test_a_model_that_writes_no_text_is_refused(tmp_path, folder):
+    make_tiny_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "vit"}))
+    with pytest.raises(ModelError, match="kind vit, which does not write text"):
+        load_base(TrainParams(base_model=str(tmp_path)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks a CPU for FlashAttention")
+def test_impossible_attention_is_refused_before_the_base_is_looked_for():
+    params = TrainParams(base_model="/no/such/folder", attention="flash_attention_2")
+    with pytest.raises(ModelError, match="needs a CUDA GPU"):
+        load_base(params)
+
+
+@pytest.mark.parametrize("asked", ["auto", "sdpa", "eager"])
+def test_a_model_without_sdpa_is_loaded_eager(tmp_path, asked):
+    from transformers import BloomConfig, BloomForCausalLM
+
+    tokenizer = make_tiny_tokenizer()
+    config = BloomConfig(vocab_size=len(tokenizer), hidden_size=32, n_layer=1, n_head=2)
+    BloomForCausalLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    params = TrainParams(base_model=str(tmp_path), attention=asked)
+    if asked == "sdpa":
+        with pytest.raises(ModelError, match=r"BloomForCausalLM has no sdpa; set attention: auto"):
+            load_base(params)
+        return
+    base = load_base(params)
+    assert base.info["attention"] == base.model.config._attn_implementation == "eager"
+    if asked == "auto":
+        assert "BloomForCausalLM has no sdpa" in base.info["attention_reason"]
+
+
+def test_a_tokenizer_without_a_template_needs_one_by_name(tmp_path):
+    folder = make_tiny_base(tmp_path / "base")
+    (folder / "chat_template.jinja").unlink()
+    with pytest.raises(ModelError, match="set chat_template to one of chatml, llama2, mistral_v3"):
+        load_tokenizer(TrainParams(base_model=str(folder)))
+    base = load_base(TrainParams(base_model=str(folder), chat_template="llama2"))
+    assert base.info["chat_template"] == "llama2"
+    assert base.info["chat_template_reason"] == "asked for: chat_template=llama2"
+    text = base.tokenizer.apply_chat_template([{"role": "user", "content": "Hi"}], tokenize=False)
+    assert text == "<s>[INST] Hi [/INST]"
+
+
+def test_a_template_whose_end_is_no_token_of_the_model_is_refused(folder):
+    params = TrainParams(base_model=str(folder), chat_template="phi3")
+    with pytest.raises(ModelError, match="choose another chat_template"):
+        load_base(params)
+
+
+def test_an_echo_keeps_the_template_that_was_chosen(tmp_path):
+    folder = make_tiny_base(tmp_path / "base")
+    (folder / "chat_template.jinja").unlink()
+    params = TrainParams(base_model=str(folder), chat_template="llama2")
+    base = load_base(params)
+    extra = card(base) | {"chat_template": params.chat_template}
+    save_echo(new_adapter(base.model, params), tmp_path / "adapter", extra)
+    assert load_echo(tmp_path / "adapter").info["chat_template"] == "llama2"
 
 
 def test_adapter_round_trip(params, tmp_path):
@@ -135,11 +196,3 @@ def test_missing_target_modules_are_named(params):
 def test_folder_that_is_no_echo(tmp_path):
     with pytest.raises(ModelError, match=r"no readable echo\.json"):
         load_echo(tmp_path)
-
-
-@pytest.mark.parametrize("kind", ["nf4", "int8"])
-def test_quantized_base_loads(folder, kind):
-    pytest.importorskip("bitsandbytes")
-    base = load_base(TrainParams(base_model=str(folder), quantization=kind))
-    assert torch.isfinite(logits(base.model)).all()
-    assert base.info["quantization"] == kind

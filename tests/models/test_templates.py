@@ -1,8 +1,20 @@
+from typing import get_args
+
 import pytest
 
 from echoes_lib.errors import ModelError
-from echoes_lib.models.render import as_text, check_end_is_trained, encode
-from echoes_lib.models.templates import template_text, training_template
+from echoes_lib.models.render import as_text, check_end_is_trained, encode, end_id
+from echoes_lib.models.templates import (
+    find_template,
+    renders_alike,
+    seat_system,
+    shipped_templates,
+    template_text,
+    training_template,
+)
+from echoes_lib.params import Common
+from tests.models.families import TOKENIZERS, make_family_tokenizer
+from tests.models.own_templates import FOUND, MISTRAL
 from tests.models.tiny import make_tiny_tokenizer
 
 SYSTEM = {"role": "system", "content": "Be Luke."}
@@ -11,32 +23,6 @@ YES = {"role": "assistant", "content": "Yes."}
 WHY = {"role": "user", "content": "Why?"}
 SO = {"role": "assistant", "content": "So."}
 
-# The model's own template of Mistral-7B-Instruct-v0.3 without its branches for tools.
-MISTRAL_OWN = """{%- if messages[0]["role"] == "system" %}
-    {%- set system_message = messages[0]["content"] %}
-    {%- set loop_messages = messages[1:] %}
-{%- else %}
-    {%- set loop_messages = messages %}
-{%- endif %}
-{{- bos_token }}
-{%- for message in loop_messages %}
-    {%- if message["role"] == "user" %}
-        {%- if loop.last and system_message is defined %}
-            {{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
-        {%- else %}
-            {{- "[INST] " + message["content"] + "[/INST]" }}
-        {%- endif %}
-    {%- elif message["role"] == "assistant" %}
-        {{- " " + message["content"]|trim + eos_token}}
-    {%- endif %}
-{%- endfor %}"""
-SMOL_OWN = (
-    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face"
-    "<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
-    "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}"
-    "{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 PLAIN = "{% for message in messages %}{{ message['role'] + ': ' + message['content'] }}{% endfor %}"
 
 
@@ -80,17 +66,57 @@ def test_chatml_golden():
     check_end_is_trained(tokenizer, encoded)
 
 
-@pytest.mark.parametrize(("own", "name"), [(MISTRAL_OWN, "mistral_v3"), (SMOL_OWN, "chatml")])
-def test_shipped_template_is_found_by_rendering(own, name):
+@pytest.mark.parametrize("family", TOKENIZERS)
+def test_shipped_template_is_found_by_rendering(family):
+    name, reason, text = find_template(make_family_tokenizer(family))
+    assert (name, text) == (FOUND[family][1], template_text(FOUND[family][1]))
+    assert "renders as the tokenizer's own" in reason
+    assert training_template(make_family_tokenizer(family)) == text
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
+def test_no_other_template_renders_alike(family):
+    own, name = FOUND[family]
+    others = [template for template in shipped_templates() if template != name]
+    alike = [
+        t for t in others if renders_alike(make_family_tokenizer(family), own, template_text(t))
+    ]
+    assert alike == []
+
+
+def test_every_shipped_template_can_be_chosen_by_name():
+    field = Common.model_fields["chat_template"]
+    (names, _) = get_args(field.annotation)
+    assert sorted(get_args(names)) == shipped_templates()
+    with pytest.raises(ModelError, match="'vicuna' is none of chatml"):
+        find_template(make_tiny_tokenizer(), "vicuna")
+
+
+def test_phi3_gets_the_persona_in_its_first_question():
+    tokenizer = make_family_tokenizer("phi3")
+    talk = [SYSTEM, ASK, YES, WHY]
+    seated = seat_system(tokenizer, talk)
+    assert seated == [{"role": "user", "content": "Be Luke.\n\nHi?"}, YES, WHY]
+    ours = tokenizer.apply_chat_template(talk, chat_template=template_text("phi3"), tokenize=False)
+    assert ours == tokenizer.apply_chat_template(seated, tokenize=False)
+
+
+@pytest.mark.parametrize("family", TOKENIZERS)
+def test_the_end_of_a_reply_is_one_known_token(family):
+    tokenizer = make_family_tokenizer(family)
+    end = tokenizer.convert_ids_to_tokens(end_id(tokenizer, training_template(tokenizer)))
+    known = {"smollm2": "<|im_end|>", "phi3": "<|end|>", "phi3_mini": "<|end|>"}
+    assert end == known.get(family, "</s>")
+
+
+@pytest.mark.parametrize("name", ["mistral_v3", "llama2"])
+def test_roles_that_do_not_alternate_are_refused(name):
+    from jinja2 import TemplateError
+
     tokenizer = make_tiny_tokenizer()
-    tokenizer.chat_template = own
-    assert training_template(tokenizer) == template_text(name)
-    for prompt in ([ASK], [SYSTEM, ASK], [SYSTEM, ASK, YES, WHY]):
-        asked = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-        closed = tokenizer.apply_chat_template(
-            [*prompt, SO], chat_template=template_text(name), tokenize=False
-        )
-        assert closed.startswith(asked)
+    for talk in ([ASK, ASK], [YES], [ASK, SYSTEM]):
+        with pytest.raises(TemplateError, match="roles must alternate"):
+            tokenizer.apply_chat_template(talk, chat_template=template_text(name), tokenize=False)
 
 
 def test_typed_control_tokens_stay_text():
@@ -110,14 +136,16 @@ def test_own_marks_win_and_strangers_are_refused():
     with pytest.raises(ModelError, match=r"add echoes_lib/models/templates/<name>\.jinja"):
         training_template(tokenizer)
     tokenizer.chat_template = None
-    with pytest.raises(ModelError, match="choose an instruct model"):
+    with pytest.raises(
+        ModelError, match="choose an instruct model.*set chat_template to one of chatml"
+    ):
         training_template(tokenizer)
 
 
 def test_an_empty_mask_is_an_error():
     tokenizer = make_tiny_tokenizer()
     with pytest.raises(ModelError, match="nothing to train on"):
-        encode(tokenizer, MISTRAL_OWN, [ASK, YES])
+        encode(tokenizer, MISTRAL, [ASK, YES])
     with pytest.raises(ModelError, match="raise max_length"):
         encode(tokenizer, template_text("mistral_v3"), [ASK, YES], max_length=5)
 
