@@ -16,7 +16,7 @@ from pathlib import Path
 from echoes_lib.errors import BaseModelNotFound
 from echoes_lib.models.hub import explain, offline
 from echoes_lib.models.seedling import SEEDLING_DIR
-from echoes_lib.workspace import workspace
+from echoes_lib.workspace import workspace, write_text
 
 KNOWN = (
     "seedling",
@@ -95,6 +95,26 @@ def find_base(name: str, revision: str | None = None) -> Source:
             raise
         return Source(place, cached, is_hub=True, cache_only=True)
     return Source(place, commit or revision, is_hub=True)
+
+
+def remember(source: Source, revision: str | None) -> None:
+    """Note in the hub's cache which commit a name stood for, once the model was loaded.
+
+    Models are loaded by their commit, so that the hub's own tools do not note the name; without
+    the note, a base that was downloaded whole could not be found again offline.
+
+    Args:
+        source: from `find_base`.
+        revision: what was asked for; None is the newest.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    if not source.is_hub or source.cache_only or revision == source.revision:
+        return
+    folder = repo_folder_name(repo_id=source.location, repo_type="model")
+    note = Path(constants.HF_HUB_CACHE) / folder / "refs" / (revision or "main")
+    write_text(note, source.revision or "")
 
 
 def folder_revision(folder: Path) -> str:

@@ -1,7 +1,8 @@
 """Say in one sentence why a model could not be had from the hub, and the next step.
 
-huggingface_hub's errors arrive wrapped by transformers, sometimes twice; the first one in the
-chain that is known decides. Asks no network and reads no token.
+huggingface_hub's errors arrive wrapped by transformers, sometimes twice, and wrap those of the
+transport: of the whole chain, what is said of the disk decides, then what the hub answered,
+then the network. Asks no network and reads no token.
 
 Shape: an exception, the model's name and revision -> EchoesError, or None for what is no
 fault of the hub, the network or the disk.
@@ -30,13 +31,14 @@ def explain(error: BaseException, name: str, revision: str | None = None) -> Ech
         An error that names the missing step: token, licence, name, revision, network, offline
         mode or disk. None when the hub, the network and the disk are not to blame.
     """
-    for cause in causes(error):
-        if said := _disk(cause, name) or _answer(cause, name, revision) or _network(cause, name):
-            return said
-    return None
+    chain = list(causes(error))
+    said = [_disk(cause, name) for cause in chain]
+    said += [_answer(cause, name, revision) for cause in chain]
+    said += [_network(cause, name) for cause in chain]
+    return next(filter(None, said), None)
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Walk from an error to what raised it, the innermost first."""
     chain: list[BaseException] = []
     while error is not None and error not in chain:
@@ -56,6 +58,8 @@ def offline(name: str) -> BaseModelNotFound:
 def _disk(error: BaseException, name: str) -> CannotWrite | None:
     if not isinstance(error, OSError) or error.errno not in (*FULL, *READ_ONLY):
         return None
+    if error.errno in READ_ONLY and error.filename is None:
+        return None  # a firewall refuses connections with the same numbers, but names no file
     what = "is full" if error.errno in FULL else "is read-only, or not yours to write to"
     return CannotWrite(
         f"base_model={name!r} could not be downloaded because the disk of the hub's cache {what}: "
@@ -65,6 +69,7 @@ def _disk(error: BaseException, name: str) -> CannotWrite | None:
 
 
 def _answer(error: BaseException, name: str, revision: str | None) -> BaseModelNotFound | None:
+    """Translate the hub's refusal; only its own error classes say which one it is."""
     from huggingface_hub import errors
 
     if isinstance(error, errors.HfHubHTTPError):
@@ -112,12 +117,12 @@ def _gated(name: str, status: int) -> str:
 
 
 def _network(error: BaseException, name: str) -> BaseModelNotFound | None:
-    import httpx
     from huggingface_hub import errors
 
     if isinstance(error, errors.OfflineModeIsEnabled):
         return offline(name)
-    if isinstance(error, httpx.TransportError | ConnectionError | errors.LocalEntryNotFoundError):
+    # HTTPError is that of the transport, which differs between versions of huggingface_hub.
+    if isinstance(error, errors.HTTPError | ConnectionError | errors.LocalEntryNotFoundError):
         return BaseModelNotFound(
             f"base_model={name!r} is not whole in the local cache and the hub cannot be reached "
             f"({type(error).__name__}): check the connection and try again, a download goes on "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes_lib.errors import ModelError
-from echoes_lib.models.find import Source, find_base, resolve_base
+from echoes_lib.models.find import Source, find_base, remember, resolve_base
 from echoes_lib.models.hub import explain
 from echoes_lib.models.quantize import check_quantization, quantization_settings
 from echoes_lib.models.speech import Speech, choose_pad_token, prepare
@@ -80,6 +80,7 @@ def load_base(params: Any, folder: Path | None = None) -> Base:
     settings = {"dtype": dtype, "attn_implementation": attention, "device_map": {"": device()}}
     model = _model(source, settings | quantization_settings(params, dtype)).eval()
     _stop_at(model, speech.end_id)
+    remember(source, params.base_revision)
     info = {
         "base_model": params.base_model,
         "base_revision": source.revision,

@@ -13,24 +13,31 @@ import pytest
 from echoes_lib.errors import BaseModelNotFound
 from echoes_lib.models.find import find_base, folder_revision, resolve_base
 
+# name of a model: status, X-Error-Code, X-Error-Message
 ANSWERS = {
-    "gone": (401, "RepoNotFound"),
-    "plain": (404, None),
-    "gated": (401, "GatedRepo"),
-    "locked": (403, "GatedRepo"),
-    "oldrev": (404, "RevisionNotFound"),
-    "empty": (404, "EntryNotFound"),
-    "ill": (503, None),
+    "gone": (401, "RepoNotFound", None),
+    "plain": (404, None, None),
+    "gated": (401, "GatedRepo", None),
+    "locked": (403, "GatedRepo", None),
+    "oldrev": (404, "RevisionNotFound", None),
+    "empty": (404, "EntryNotFound", None),
+    "badtoken": (401, None, "Invalid credentials in Authorization header"),
+    "narrow": (403, None, "Forbidden"),
+    "shut": (403, None, "Access to this resource is disabled."),
+    "busy": (429, None, None),
+    "ill": (503, None, None),
 }
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self):
         name = self.path.split("/")[2] if self.path.count("/") > 2 else ""
-        status, code = ANSWERS.get(name, (200, None))
+        status, code, message = ANSWERS.get(name, (200, None, None))
         self.send_response(status)
         if code:
             self.send_header("X-Error-Code", code)
+        if message:
+            self.send_header("X-Error-Message", message)
         self.send_header("X-Repo-Commit", "c0ffee")
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -62,10 +69,14 @@ def hub(monkeypatch, tmp_path):
     [
         ("x/gone", "neither a folder here nor a public model"),
         ("x/plain", "neither a folder here nor a public model"),
-        ("x/gated", "accept its licence"),
-        ("x/locked", "accept its licence"),
+        ("x/gated", "no token was sent: accept its licence.*then log in with `hf auth login`"),
+        ("x/locked", "its licence was not accepted with the account of your token"),
         ("x/oldrev", "check base_revision"),
-        ("x/empty", "no config.json"),
+        ("x/empty", r"holds no config\.json"),
+        ("x/badtoken", "the hub knows no such token"),
+        ("x/narrow", "give it read access to gated and private models"),
+        ("x/shut", "was disabled by the hub"),
+        ("x/busy", "answered 429"),
         ("x/ill", "answered 503"),
     ],
 )
