@@ -73,11 +73,13 @@ def stop(server):
 
 def point_at(server, cache, monkeypatch):
     """Let huggingface_hub of this process ask the server, with a cache of its own."""
-    from huggingface_hub import constants, hf_api
+    from huggingface_hub import constants
+    from transformers.utils import hub
 
     address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(hf_api.api, "endpoint", address)  # read once, when it was imported
+    if hasattr(hub, "hf_api"):  # made once, and kept by newer transformers
+        monkeypatch.setattr(hub.hf_api(), "endpoint", address)
     monkeypatch.setattr(
         constants,
         "HUGGINGFACE_CO_URL_TEMPLATE",
