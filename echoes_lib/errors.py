@@ -14,8 +14,10 @@
     │   ├── TooFewAnswers      fewer answers than a split needs
     │   └── NoConsent          nobody allowed that the words be used for this
     ├── ModelError             a base model or adapter cannot be used
-    │   ├── BaseModelNotFound  no such name, folder or hub model
-    │   ├── OutOfMemory        not even the smallest piece of work fits the memory
+    │   └── BaseModelNotFound  no such name, folder or hub model
+    ├── TrainingError          a training cannot begin or go on
+    │   ├── NotEnoughMemory    it does not fit, however it is cut up
+    │   ├── TooHot             the GPU reached its hard temperature limit
     │   └── TrainingBusy       another process trains the same adapter
     ├── TrackingError          the MLflow store cannot be used
     │   ├── StoreTooNew        it was written by a newer MLflow
@@ -91,11 +93,19 @@ class BaseModelNotFound(ModelError):
     """No base model of that name, folder or hub id."""
 
 
-class OutOfMemory(ModelError):
-    """Not even the smallest piece of work fits the memory."""
+class TrainingError(EchoesError):
+    """A training cannot begin or go on."""
 
 
-class TrainingBusy(ModelError):
+class NotEnoughMemory(TrainingError):
+    """A training does not fit into the memory there is, even with everything recomputed."""
+
+
+class TooHot(TrainingError):
+    """The GPU reached its hard temperature limit; training saved a checkpoint and stopped."""
+
+
+class TrainingBusy(TrainingError):
     """Another process trains the same adapter."""
 
 

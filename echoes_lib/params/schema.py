@@ -161,6 +161,16 @@ class Lora(Common):
     packing: bool = False
     gradient_checkpointing: bool = False
     max_length: Annotated[int, Field(ge=64)] = 768
+    soft_limit_celsius: Annotated[float, Field(ge=30, le=120)] = 83.0
+    hard_limit_celsius: Annotated[float, Field(ge=30, le=120)] = 90.0
+    sample_interval_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+
+    @model_validator(mode="after")
+    def slows_before_it_stops(self) -> "Lora":
+        """Refuse a hard limit that is reached before the soft one."""
+        if self.soft_limit_celsius >= self.hard_limit_celsius:
+            raise ValueError("soft_limit_celsius must be below hard_limit_celsius")
+        return self
 
     @model_validator(mode="after")
     def variants_agree(self) -> "Lora":

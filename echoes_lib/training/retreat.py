@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from echoes_lib.errors import OutOfMemory
+from echoes_lib.errors import NotEnoughMemory
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -48,7 +48,7 @@ class Retreat:
             longest: tokens of the step's longest conversation, which no piece can be below.
 
         Raises:
-            OutOfMemory: nothing is left to make smaller.
+            NotEnoughMemory: nothing is left to make smaller.
         """
         self.times += 1
         if self.max_tokens > longest:
@@ -56,7 +56,7 @@ class Retreat:
         elif self.recomputed_layers < len(self.layers):
             self.recompute(-1)
         else:
-            raise OutOfMemory(
+            raise NotEnoughMemory(
                 f"a single conversation of {longest} tokens does not fit the memory, with every "
                 "layer recomputed: lower max_length in 1_preprocess.yaml and 3_train.yaml, set "
                 "quantization: nf4, or lower lora_r"

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from echoes_lib.errors import OutOfMemory
+from echoes_lib.errors import NotEnoughMemory
 from echoes_lib.models.adapters import new_adapter
 from echoes_lib.models.load import load_base
 from echoes_lib.params.schema import TrainParams
@@ -93,7 +93,7 @@ def test_layers_are_recomputed_when_pieces_cannot_be_smaller_and_then_it_ends(
     params, dataset_dir, scarce
 ):
     scarce(training=1)
-    with pytest.raises(OutOfMemory, match="every layer recomputed: lower max_length"):
+    with pytest.raises(NotEnoughMemory, match="every layer recomputed: lower max_length"):
         train(params, dataset_dir)
     scarce()
     plain, _ = train(params, dataset_dir)
