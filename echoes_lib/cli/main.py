@@ -173,6 +173,20 @@ def run(profile: str, user_id: str | None, overrides: tuple[str, ...], force: bo
 
 @main.command()
 @PROFILE
+@USER
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+def doctor(profile: str, user_id: str | None, as_json: bool) -> None:
+    """Say whether a profile can run here: machine, libraries, base model, memory.
+
+    Fetches and loads nothing. Exit code 1 when the profile cannot run on this machine.
+    """
+    from echoes_lib.cli.doctor import examine_and_tell
+
+    examine_and_tell(profile, user_id, as_json)
+
+
+@main.command()
+@PROFILE
 @click.option("--user", "user_id", default="luke", show_default=True, help="Whose echo.")
 def report(profile: str, user_id: str) -> None:
     """Show the scores and example replies of the last chain again."""
