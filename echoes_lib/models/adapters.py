@@ -22,6 +22,7 @@ from typing import Any
 from echoes_lib.errors import ModelError
 from echoes_lib.models.folders import drafted
 from echoes_lib.models.load import Base, load_base
+from echoes_lib.models.targets import target_modules
 from echoes_lib.models.variants import lay, plain, take_off
 from echoes_lib.workspace import write_text
 
@@ -67,7 +68,7 @@ def new_adapter(model: Any, params: Any, batches: Sequence[dict] | None = None) 
     import torch
 
     _check_free(model)
-    targets = _check_targets(model, params.target_modules)
+    targets = target_modules(model, params.target_modules)
     devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT asks by names that transformers moved
@@ -188,21 +189,6 @@ def _check_free(model: Any) -> None:
             "this base model carries an adapter already: load the base again before laying "
             "another one on it"
         )
-
-
-def _check_targets(model: Any, wanted: list[str]) -> list[str]:
-    linear = {
-        name.rpartition(".")[2]
-        for name, module in model.named_modules()
-        if hasattr(module, "in_features") and name.rpartition(".")[2] != "lm_head"
-    }
-    missing = sorted(set(wanted) - linear)
-    if missing:
-        raise ModelError(
-            f"target_modules names {', '.join(missing)}, which {type(model).__name__} does not "
-            f"have: choose among {', '.join(sorted(linear))}"
-        )
-    return list(wanted)
 
 
 def _check_same_base(echo: Mapping[str, Any], base: Base) -> None:

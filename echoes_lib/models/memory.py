@@ -167,7 +167,7 @@ def way_out(plan: Plan, setup: Setup, batch: Batch) -> str:
     return (
         f"training needs {plan.peak / GIB:.1f} GiB with {plan.checkpointed_layers} of "
         f"{plan.layers} layers checkpointed, and there are {plan.available / GIB:.1f} GiB: lower "
-        f"the {batch.tokens} tokens of a microbatch (per_device_train_batch_size, max_length)"
+        f"the {batch.tokens} tokens of a microbatch (max_tokens_per_pass, max_length)"
         f"{quantize}, lower lora_r (now {setup.lora_r}), or choose a smaller base_model"
     )
 

@@ -118,7 +118,7 @@ def setup_of(params: Any) -> Setup:
 
 def largest_batch(params: Any, setup: Setup) -> Batch:
     """Return the largest microbatch that the parameters allow: every row as long as allowed."""
-    tokens = params.per_device_train_batch_size * params.max_length
+    tokens = max(params.max_tokens_per_pass, params.max_length)
     masked = setup.attention != "flash_attention_2"
     return Batch(tokens, params.max_length, round(tokens * TRAINED_SHARE), masked)
 

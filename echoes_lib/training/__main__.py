@@ -13,6 +13,8 @@ import argparse
 from echoes_lib.models.load import load_base
 from echoes_lib.params.load import load_step
 from echoes_lib.tracking import NullRun, start_step
+from echoes_lib.training.duty import limits_of
+from echoes_lib.training.monitor import Monitor, log_samples, open_sensors
 from echoes_lib.training.stages import train_two_stages
 from echoes_lib.training.team import this_team
 from echoes_lib.workspace import workspace
@@ -32,7 +34,8 @@ def main() -> None:
     output = place.step_dir(given.profile, given.user, "3_train")
     first = this_team().is_first
     run = start_step("3_train", params) if first else NullRun()
-    result = train_two_stages(load_base(params), dataset, params, output, run)
+    with Monitor(open_sensors(), limits_of(params), log_samples(run)) as monitor:
+        result = train_two_stages(load_base(params), dataset, params, output, run, monitor)
     run.finish()
     if first:
         print(f"validation loss {result.best_loss:.4f} nats per token, in {result.wall_s:.0f} s")

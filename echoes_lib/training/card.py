@@ -5,12 +5,15 @@ Names, figures and choices with their reasons; no word of the person's answers.
 Shape: base, data, parameters, stages -> a JSON object.
 """
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from echoes_lib.models.load import Base
 from echoes_lib.training.dataset import TrainingData
 from echoes_lib.training.fit import Fitted
+from echoes_lib.workspace import write_text
 
 LORA_FIELDS = ("lora_r", "lora_alpha", "lora_dropout", "target_modules", "use_rslora", "use_dora")
 LORA_FIELDS += ("init_lora_weights", "learning_rate")
@@ -36,6 +39,7 @@ def echo_card(
         "double_quantization": params.double_quantization,
         "dtype": params.dtype,
         "attention": params.attention,
+        "chat_template": params.chat_template,
         "max_length": params.max_length,
         "dataset_hash": manifest["dataset_hash"],
         "training": {
@@ -50,3 +54,11 @@ def echo_card(
 def summary(fitted: Fitted) -> dict[str, Any]:
     """Return a stage's figures without its points."""
     return {name: value for name, value in asdict(fitted).items() if name != "points"}
+
+
+def write_history(path: Path, stages: dict[str, Fitted]) -> None:
+    """Write the points and figures of every stage as JSON."""
+    history = {
+        name: {**summary(fitted), "points": fitted.points} for name, fitted in stages.items()
+    }
+    write_text(path, json.dumps(history, indent=1) + "\n")

@@ -32,6 +32,7 @@ class Settings:
         params: batch size, length, optimizer, seed.
         patience: evaluations without progress before the stage ends; None never ends it early.
         on_point: called with every point; may raise to stop.
+        recomputed_layers: layers whose activations are not kept, from the first on; -1 for all.
         pace: what may slow or stop a stage between steps, such as a hot GPU.
     """
 
@@ -42,6 +43,7 @@ class Settings:
     params: Any
     patience: int | None = None
     on_point: Callable[[Point], None] = field(default=lambda point: None)
+    recomputed_layers: int = 0
     pace: Pace = field(default_factory=Pace)
 
 

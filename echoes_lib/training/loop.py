@@ -54,9 +54,7 @@ class Loop:
         self.device = next(model.parameters()).device
         self.half = _half(model, self.device)
         self.loss = TokenLoss(in_float32(model))
-        self.retreat = Retreat(
-            model, params.max_tokens_per_pass, -1 if params.gradient_checkpointing else 0
-        )
+        self.retreat = Retreat(model, params.max_tokens_per_pass, settings.recomputed_layers)
         self.scoring = Retreat(model, params.max_tokens_per_pass, self.retreat.recomputed_layers)
         self.weights = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -86,14 +84,12 @@ class Loop:
 
     def _keep(self, save: Save | None) -> None:
         """Save when it is time, pause when it is hot, and save before stopping for good."""
-        save = save if save and self.team.is_first else lambda loop, now: None
-        save(self, False)
-        self.settings.pace.pause()
-        try:
-            self.settings.pace.check()
-        except Exception:
-            save(self, True)
-            raise
+        pace = self.settings.pace
+        if save and self.team.is_first:
+            save(self, pace.too_hot)
+        if pace.too_hot:
+            pace.stop(f"{self.settings.name}, step {self.step}")
+        pace.pause()
 
     def state(self) -> State:
         """Return everything that the rest of the stage depends on."""
@@ -216,7 +212,7 @@ class Loop:
         return total.item()
 
     def _tell(self, loss: float) -> None:
-        report(self.step, self.planned, self.settings.name)
+        report(self.step, self.planned, self._label())
         since = self._since
         since["loss"] += loss
         since["steps"] += 1
@@ -233,6 +229,10 @@ class Loop:
             }
         )
         self._since = {"loss": 0.0, "steps": 0, "tokens": self.tokens, "train_s": self.train_s}
+
+    def _label(self) -> str:
+        line = self.settings.pace.line()
+        return f"{self.settings.name}, {line}" if line else self.settings.name
 
     def _is_patience_over(self) -> bool:
         patience = self.settings.patience

@@ -1,6 +1,6 @@
 """What a stage asks between two steps: whether to pause, and whether it is time to stop.
 
-The plain pace never does either. `monitor` knows one that watches temperatures.
+The plain pace never does either; `monitor.Monitor` is one that watches temperatures.
 
 Shape: step -> nothing, after a pause; or an error, after a checkpoint.
 """
@@ -9,8 +9,15 @@ Shape: step -> nothing, after a pause; or an error, after a checkpoint.
 class Pace:
     """Go on at full speed."""
 
-    def pause(self) -> None:
-        """Wait as long as needed before the next step."""
+    too_hot = False
 
-    def check(self) -> None:
-        """Raise when training must stop here; the state is saved before it is let go."""
+    def pause(self) -> float:
+        """Wait as long as needed before the next step, and return the seconds."""
+        return 0.0
+
+    def stop(self, checkpoint: str) -> None:
+        """Raise: training must stop here, and lies safe in `checkpoint`."""
+
+    def line(self) -> str:
+        """Say in a few words how the machine is, for the progress line."""
+        return ""

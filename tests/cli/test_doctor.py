@@ -62,12 +62,12 @@ def test_a_base_that_cannot_be_fetched_is_planned_and_refused(home):
 def test_a_profile_that_asks_for_too_much_is_refused_with_the_way_out(home, tmp_path, monkeypatch):
     project = make_project(tmp_path / "project")
     step = project / "params" / "demo" / "3_train.yaml"
-    step.write_text("per_device_train_batch_size: 4000000\nmax_length: 1024\n")
+    step.write_text("max_tokens_per_pass: 4000000000\nmax_length: 1024\n")
     monkeypatch.setenv("ECHOES_PROJECT", str(project))
     result = told()
     assert result.exit_code == 1
     assert "with 4 of 4 layers checkpointed" in result.output
-    assert "lower the 4096000000 tokens" in result.output
+    assert "lower the 4000000000 tokens" in result.output
 
 
 def test_a_base_that_is_nowhere_and_a_profile_that_is_none(home, tmp_path, monkeypatch):

@@ -40,7 +40,7 @@ def test_it_checkpoints_only_when_it_must_or_is_asked_to():
 
 
 def test_what_does_not_fit_is_an_error_or_a_plan_that_says_so():
-    with pytest.raises(NotEnoughMemory, match="per_device_train_batch_size"):
+    with pytest.raises(NotEnoughMemory, match="max_tokens_per_pass"):
         plan_training(TrainParams(), 600 * MIB)
     assert not forecast_training(TrainParams(), 600 * MIB).fits
 
@@ -88,9 +88,11 @@ def test_a_hub_model_in_the_cache_is_found_there(tmp_path, monkeypatch):
 
 
 def test_the_largest_batch_is_what_the_parameters_allow():
-    params = TrainParams(per_device_train_batch_size=3, max_length=100)
+    params = TrainParams(max_tokens_per_pass=300, max_length=100)
     batch = largest_batch(params, setup_of(params))
     assert (batch.tokens, batch.longest, batch.masked) == (300, 100, True)
+    long = TrainParams(max_tokens_per_pass=300, max_length=500)
+    assert largest_batch(long, setup_of(long)).tokens == 500  # one conversation is never cut
     assert 0 < batch.trained_tokens < batch.tokens
 
 

@@ -13,8 +13,9 @@ from echoes_lib.models.load import load_base
 from echoes_lib.params.schema import TrainParams
 from echoes_lib.tracking.interface import NullRun
 from echoes_lib.training.keeper import CHECKPOINT, Keeper, fingerprint
+from echoes_lib.training.lock import LOCK, training_lock
 from echoes_lib.training.pace import Pace
-from echoes_lib.training.stages import LOCK, train_two_stages, training_lock
+from echoes_lib.training.stages import train_two_stages
 from tests.reflections.disks import tiny_disk  # noqa: F401
 from tests.training.data import make_dataset
 from tests.training.work import PARAMS
@@ -162,7 +163,10 @@ def test_the_second_training_is_refused_and_a_dead_one_holds_nothing(begin, tmp_
 
 def test_who_is_stopped_for_heat_is_saved_first(params, dataset_dir, tmp_path):
     class Hot(Pace):
-        def check(self):
+        too_hot = True
+
+        def stop(self, checkpoint):
+            assert checkpoint == "stage1, step 1"
             raise Stop
 
     rare = params.model_copy(update={"checkpoint_interval_s": 9999.0})

@@ -13,8 +13,9 @@ from echoes_lib.params.schema import TrainParams
 from echoes_lib.tracking.interface import NullRun
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit, planned_steps
+from echoes_lib.training.lock import LOCK
 from echoes_lib.training.pictures import plot_losses
-from echoes_lib.training.stages import LOCK, train_two_stages
+from echoes_lib.training.stages import train_two_stages
 from tests.training.data import CONSENT, SYSTEM
 
 
