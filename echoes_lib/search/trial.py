@@ -123,6 +123,7 @@ def _train(trial: Trial, bench: Bench, chosen: dict[str, Any], child: Any) -> fl
         evaluations=params.evaluations_per_trial,
         params=params,
         on_point=_watch(trial, params, child),
+        recomputed_layers=-1 if params.gradient_checkpointing else 0,
     )
     with attached(bench.base.model, params, first_look(list(bench.train), params)) as model:
         fitted = fit(model, bench.base.tokenizer, bench.train, bench.validation, settings)

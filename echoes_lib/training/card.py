@@ -28,7 +28,8 @@ def echo_card(
     chooses anew where it answers; what training used stands under `training`.
     """
     manifest = data.manifest
-    used = ("dtype", "dtype_reason", "attention", "attention_reason", "device")
+    used = ("dtype", "dtype_reason", "attention", "attention_reason", "device", "chat_template")
+    used += ("chat_template_reason", "end_token")
     return {
         "user_id": manifest["user_id"],
         "name": manifest["name"],

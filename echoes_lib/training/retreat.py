@@ -7,6 +7,7 @@ Shape: model, tokens of a piece -> the same, smaller, after each `step_back`.
 """
 
 import gc
+import warnings
 from typing import Any
 
 import torch
@@ -36,7 +37,10 @@ class Retreat:
         """Recompute the first `count` layers in the backward pass; -1 for all."""
         count = len(self.layers) if count < 0 else min(count, len(self.layers))
         if count:
-            self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            with warnings.catch_warnings():
+                # transformers 5.2x renames it; 5.17 knows only the old name.
+                warnings.simplefilter("ignore", FutureWarning)
+                self.model.gradient_checkpointing_enable({"use_reentrant": False})
         for place, layer in enumerate(self.layers):
             layer.gradient_checkpointing = place < count
         self.recomputed_layers = count

@@ -28,7 +28,7 @@ def test_the_demo_can_run_and_the_command_says_so_and_writes_nothing(home):
     text = " ".join(result.output.split())
     for part in (
         "seedling: complete, 4.2M parameters",
-        "float32 (CPU: bfloat16 is many times slower",
+        "float32 (asked for: dtype=float32)",
         "sdpa (flash_attention_2 needs a CUDA GPU",
         "not made yet: `echoes run --profile demo` makes it first",
         "layers that recompute activations 0 of 4",
