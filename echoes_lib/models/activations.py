@@ -117,8 +117,12 @@ def _adapters(shape: Shape, setup: Setup) -> int:
 
 
 def _cast(setup: Setup) -> bool:
-    """Whether PEFT turns the input of an adapter into another type, which copies it."""
-    return setup.element < 4 and not (setup.autocast and setup.quantization != "none")
+    """Whether PEFT turns the input of an adapter into another type, which copies it.
+
+    On quantised layers it leaves that to autocast, but asks only for CUDA's.
+    """
+    left = setup.autocast and setup.quantization != "none" and setup.device != "cpu"
+    return setup.element < 4 and not left
 
 
 def _mask_element(setup: Setup) -> int:

@@ -1,13 +1,17 @@
 """Bytes that autograd really keeps on miniatures, against the counts made from the shape."""
 
+import importlib.util
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, MistralConfig, Phi3Config
 
 from echoes_lib.models.activations import Batch, Setup, kept_per_token
 from echoes_lib.models.adapters import new_adapter
+from echoes_lib.models.load import load_base
 from echoes_lib.models.shape import read_shape
 from echoes_lib.params.schema import ALL_LINEAR, TrainParams
+from tests.models.tiny import make_tiny_base
 
 ROWS, LENGTH, RANK = 2, 48, 8
 TARGETS = {"mistral": ALL_LINEAR, "phi3": ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]}
@@ -28,11 +32,12 @@ def config(family, layers):
     return {"mistral": MistralConfig, "phi3": Phi3Config}[family](**fields)
 
 
-def kept(family, layers, setup, masked):
+def kept(family, layers, setup, masked, base=None):
     """Add up the storages that a forward pass saves for its backward, weights left out."""
-    base = AutoModelForCausalLM.from_config(
-        config(family, layers), attn_implementation=setup.attention
-    ).to(getattr(torch, setup.dtype))
+    if base is None:
+        base = AutoModelForCausalLM.from_config(
+            config(family, layers), attn_implementation=setup.attention
+        ).to(getattr(torch, setup.dtype))
     params = TrainParams(
         lora_r=RANK, target_modules=list(setup.target_modules), lora_dropout=setup.lora_dropout
     )
@@ -87,3 +92,31 @@ def test_fewer_adapters_keep_less(names):
     counted = kept_per_token(shape, setup, batch) * ROWS * LENGTH
     assert counted == pytest.approx(measured, rel=0.005)
     assert counted < kept_per_token(shape, Setup(RANK, ALL_LINEAR), batch) * ROWS * LENGTH
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("bitsandbytes"), reason="needs bitsandbytes")
+@pytest.mark.parametrize(
+    ("autocast", "dropout", "device"),
+    [
+        (False, 0.0, "cpu"),
+        (False, 0.1, "cpu"),
+        (True, 0.0, "cpu"),
+        (True, 0.1, "cpu"),
+        (True, 0.0, "cuda"),
+    ],
+)
+def test_adapters_on_nf4_layers_keep_what_was_counted(
+    tmp_path, monkeypatch, autocast, dropout, device
+):
+    if device == "cuda":  # what PEFT asks for before it casts; everything else runs here
+        monkeypatch.setattr(torch, "is_autocast_enabled", lambda *device: True)
+    setup = Setup(RANK, ALL_LINEAR, dropout, "nf4", True, "bfloat16", "sdpa", device, autocast)
+    measured, batch = [], Batch(ROWS * LENGTH, LENGTH, ROWS * LENGTH, masked=False)
+    for layers in (3, 2):
+        folder = make_tiny_base(tmp_path / str(layers), num_hidden_layers=layers)
+        params = TrainParams(base_model=str(folder), quantization="nf4", dtype="bfloat16")
+        base = load_base(params)
+        shape = read_shape(base.model.config)
+        measured.append(kept("mistral", layers, setup, False, base.model))
+    counted = kept_per_token(shape, setup, batch) * ROWS * LENGTH
+    assert counted == pytest.approx(measured[0] - measured[1], rel=0.02)
