@@ -109,7 +109,8 @@ def test_adapters_on_nf4_layers_keep_what_was_counted(
     tmp_path, monkeypatch, autocast, dropout, device
 ):
     if device == "cuda":  # what PEFT asks for before it casts; everything else runs here
-        monkeypatch.setattr(torch, "is_autocast_enabled", lambda *device: True)
+        real = torch.is_autocast_enabled
+        monkeypatch.setattr(torch, "is_autocast_enabled", lambda *on: real(*on) if on else True)
     setup = Setup(RANK, ALL_LINEAR, dropout, "nf4", True, "bfloat16", "sdpa", device, autocast)
     measured, batch = [], Batch(ROWS * LENGTH, LENGTH, ROWS * LENGTH, masked=False)
     for layers in (3, 2):
