@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM
 
@@ -119,6 +119,7 @@ def test_what_does_not_fit_says_so_with_figures_and_the_way_out():
         plan_memory(MISTRAL, replace(QLORA, quantization="none"), PIECE, 6 * GIB)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     tokens=st.integers(1, 16384),
     share=st.floats(0, 1),
@@ -140,6 +141,7 @@ def piece_of(tokens):
     return replace(PIECE, tokens=tokens, trained_tokens=-(-tokens // 2))
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.floats(5, 60))
 def test_the_largest_piece_fits_and_a_larger_one_does_not(gib):
     space = int(gib * GIB)
