@@ -14,6 +14,7 @@ from echoes_lib.models.shape import published_shape
 TIDY = ("MALLOC_TRIM_THRESHOLD_", "131072")
 
 
+@pytest.mark.slow
 def test_the_tensors_of_a_training_of_the_seedling_are_predicted(monkeypatch):
     monkeypatch.setenv(*TIDY)
     found = run_case("seedling")

@@ -35,7 +35,8 @@ def launch(processes, *arguments, module="tests.training.work"):
     return done.stdout
 
 
-@pytest.mark.parametrize("budget", [300, pytest.param(4096, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("budget", [300, 4096])
 def test_two_processes_take_the_steps_of_one(tiny_folder, dataset_dir, tmp_path, budget):
     changes = ["lora_dropout=0.0", f"max_tokens_per_pass={budget}", "stage1_epochs=2.0"]
     for count in (1, 2):
