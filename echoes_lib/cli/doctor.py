@@ -176,6 +176,7 @@ def advice(params: Any, report: dict[str, Any]) -> list[str]:
         found.append("flash-attn would save time on this GPU: docs/gpu.md says how")
     if device == "cpu" and (report["base"]["parameters"] or 0) > LARGE:
         found.append("on a CPU a base of this size trains for days: use a GPU, or the profile demo")
-    if memory and params.gradient_checkpointing and memory["available"] > 2 * memory["peak"]:
-        found.append("gradient_checkpointing: false is faster, and there is memory to try it")
+    roomy = memory and memory["available"] > 2 * memory["peak"]
+    if roomy and params.gradient_checkpointing is True:
+        found.append("gradient_checkpointing: auto is faster, and there is memory for it")
     return [*found, f"next: echoes run --profile {params.profile} --user {params.user_id}"]

@@ -65,7 +65,7 @@ def plan_training(params: Any, available: int | None = None) -> Plan:
         available: bytes for the process; those of this machine when omitted.
 
     Returns:
-        The plan; all layers checkpointed when `gradient_checkpointing` asks for it.
+        The plan, with as many layers checkpointed as `gradient_checkpointing` asks for.
 
     Raises:
         NotEnoughMemory: it does not fit.
@@ -91,9 +91,9 @@ def forecast_training(params: Any, available: int | None = None) -> Plan:
             "fetch it once with `hf download`, then plan again"
         )
     setup = setup_of(params)
-    count = found.shape.layers if params.gradient_checkpointing else None
+    fixed = {True: found.shape.layers, False: 0}.get(params.gradient_checkpointing)
     space = available_memory(setup.device) if available is None else available
-    return forecast(found.shape, setup, largest_batch(params, setup), space, count)
+    return forecast(found.shape, setup, largest_batch(params, setup), space, fixed)
 
 
 def setup_of(params: Any) -> Setup:

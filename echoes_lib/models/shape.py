@@ -128,7 +128,7 @@ def read_shape(config: Any) -> Shape:
     if family not in FAMILIES:
         raise ModelError(
             f"model_type={family} is not one of {', '.join(FAMILIES)}: its memory cannot be "
-            "planned; set gradient_checkpointing: true and watch the measured peak"
+            "planned; without a plan no layer is recomputed unless gradient_checkpointing: true"
         )
     hidden, heads = config.hidden_size, config.num_attention_heads
     shape = Shape(

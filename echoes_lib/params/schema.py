@@ -159,7 +159,8 @@ class Lora(Common):
     gradient_accumulation_steps: Count = 1
     max_tokens_per_pass: Annotated[int, Field(ge=64)] = 2048
     packing: bool = False
-    gradient_checkpointing: bool = False
+    # auto: as few layers as the memory plan needs (models/plan.py).
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
     max_length: Annotated[int, Field(ge=64)] = 768
     soft_limit_celsius: Annotated[float, Field(ge=30, le=120)] = 83.0
     hard_limit_celsius: Annotated[float, Field(ge=30, le=120)] = 90.0

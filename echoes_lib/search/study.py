@@ -22,13 +22,16 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from echoes_lib.errors import ModelError
+from echoes_lib.errors import ModelError, TooHot
 from echoes_lib.models.load import Base
 from echoes_lib.search.record import trial_rows, write_best, write_trials
 from echoes_lib.search.trial import Bench, choose_examples, own_point, run_trial
 from echoes_lib.training.dataset import load_training_data, record_data
+from echoes_lib.training.pace import Pace
+from echoes_lib.training.stages import recomputed_layers
 
 KILLED = "Killed"
+NOT_ITS_FAULT = (KILLED, TooHot.__name__)  # such trials are run again
 NOT_COMPARED = ("profile", "user_id", "database_url", "n_trials")
 
 
@@ -46,7 +49,12 @@ class SearchResult:
 
 
 def run_search(
-    base: Base, dataset_dir: Path, params: Any, output_dir: Path, run: Any
+    base: Base,
+    dataset_dir: Path,
+    params: Any,
+    output_dir: Path,
+    run: Any,
+    pace: Pace | None = None,
 ) -> SearchResult:
     """Search for the parameters with the lowest validation loss.
 
@@ -56,6 +64,7 @@ def run_search(
         params: SearchParams.
         output_dir: holds or receives study.journal, best.yaml and trials.json.
         run: a tracking Run, or NullRun; each trial is a child run of it.
+        pace: what may slow or stop a trial between steps; full speed when omitted.
 
     Returns:
         The best parameters and all trials, those of an interrupted search included.
@@ -63,15 +72,16 @@ def run_search(
     Raises:
         DataError: the dataset is missing, damaged or empty.
         ModelError: no trial finished.
+        TooHot: `pace` stopped the search; it goes on from the trials that are finished.
     """
     data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
     record_data(data, dataset_dir, run)
     study = open_study(output_dir, params, data.manifest["dataset_hash"], base)
     train = choose_examples(data, params.search_examples, params.seed)
-    bench = Bench(base, train, data.validation, params, run)
+    count, _ = recomputed_layers(_largest(params), run)
+    bench = Bench(base, train, data.validation, params, run, pace or Pace(), count)
     missing = max(0, params.n_trials - counted(study))
-    if missing:
-        study.optimize(lambda trial: run_trial(trial, bench), n_trials=missing, catch=(Exception,))
+    _run_trials(study, bench, missing)
     trials = trial_rows(study)
     write_trials(Path(output_dir) / "trials.json", trials)
     return _result(study, trials, missing, params, output_dir, run)
@@ -118,9 +128,32 @@ def study_name(params: Any, dataset_hash: str, revision: str | None) -> str:
 def counted(study: Any) -> int:
     """Count the trials that came to an end of their own, failures included."""
     return sum(
-        trial.state.is_finished() and trial.user_attrs.get("error") != KILLED
+        trial.state.is_finished() and trial.user_attrs.get("error") not in NOT_ITS_FAULT
         for trial in study.get_trials(deepcopy=False)
     )
+
+
+def _largest(params: Any) -> Any:
+    """Return the parameters of the trial that needs the most memory."""
+    return params.model_copy(update={"lora_r": max(params.lora_r_choices)})
+
+
+def _run_trials(study: Any, bench: Bench, count: int) -> None:
+    """Run so many trials; one that fails does not end the search, heat does."""
+    hot: list[TooHot] = []
+
+    def objective(trial: Any) -> float:
+        try:
+            return run_trial(trial, bench)
+        except TooHot as stop:
+            hot.append(stop)
+            study.stop()
+            raise
+
+    if count:
+        study.optimize(objective, n_trials=count, catch=(Exception,))
+    if hot:
+        raise hot[0]
 
 
 def _bury(study: Any) -> None:

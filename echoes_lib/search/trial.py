@@ -9,7 +9,7 @@ Shape: Optuna trial + base + tokens -> lowest validation loss (nats per trained 
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna import Trial, TrialPruned
@@ -20,6 +20,7 @@ from echoes_lib.models.render import Encoded
 from echoes_lib.progress import report
 from echoes_lib.training.dataset import TrainingData
 from echoes_lib.training.fit import Settings, fit
+from echoes_lib.training.pace import Pace
 from echoes_lib.training.stages import first_look
 
 
@@ -32,6 +33,8 @@ class Bench:
     validation: Sequence[Encoded]
     params: Any
     run: Any
+    pace: Pace = field(default_factory=Pace)
+    recomputed_layers: int = 0
 
 
 def choose_examples(data: TrainingData, count: int, seed: int) -> list[Encoded]:
@@ -123,7 +126,8 @@ def _train(trial: Trial, bench: Bench, chosen: dict[str, Any], child: Any) -> fl
         evaluations=params.evaluations_per_trial,
         params=params,
         on_point=_watch(trial, params, child),
-        recomputed_layers=-1 if params.gradient_checkpointing else 0,
+        recomputed_layers=bench.recomputed_layers,
+        pace=bench.pace,
     )
     with attached(bench.base.model, params, first_look(list(bench.train), params)) as model:
         fitted = fit(model, bench.base.tokenizer, bench.train, bench.validation, settings)

@@ -11,7 +11,7 @@ recorded. A monitor that fails says so once, keeps the reason, and leaves the tr
             ...
             monitor.pause()
             if monitor.too_hot:
-                save(); monitor.stop("checkpoint-120")
+                save(); monitor.stop("stage1, step 120")
 
 Shape: sensors -> samples {"system/gpu_0_temperature_celsius": 71.0, ...}, pauses, TooHot.
 """
@@ -104,11 +104,11 @@ class Monitor:
         self._step_began = self.clock()
         return seconds
 
-    def stop(self, checkpoint: str) -> None:
+    def stop(self, where: str) -> None:
         """Stop the training, which has saved itself.
 
         Args:
-            checkpoint: where, in a word that the person will recognise.
+            where: stage or trial and step, in words that the person will recognise.
 
         Raises:
             TooHot: always; say `if monitor.too_hot` before.
@@ -116,8 +116,9 @@ class Monitor:
         name, value = self._hottest or ("no GPU", 0.0)
         raise TooHot(
             f"{name} is at {value:.0f} °C and hard_limit_celsius={self.limits.hard_celsius:.0f}: "
-            f"training was saved ({checkpoint}) and stopped. Let it cool, clear its air, then run "
-            "the same command again to go on; a lower soft_limit_celsius slows it down earlier"
+            f"training stopped at {where} and what was done is saved. Let it cool, clear its air, "
+            "then run the same command again to go on; a lower soft_limit_celsius slows it down "
+            "earlier"
         )
 
     def sample(self) -> Sample:

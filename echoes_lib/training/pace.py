@@ -15,8 +15,8 @@ class Pace:
         """Wait as long as needed before the next step, and return the seconds."""
         return 0.0
 
-    def stop(self, checkpoint: str) -> None:
-        """Raise: training must stop here, and lies safe in `checkpoint`."""
+    def stop(self, where: str) -> None:
+        """Raise: training must stop, at the stage and step that `where` names."""
 
     def line(self) -> str:
         """Say in a few words how the machine is, for the progress line."""

@@ -129,7 +129,7 @@ def recomputed_layers(params: Any, run: Any) -> tuple[int, MemoryPlan | None]:
     try:
         plan = forecast_training(params)
     except ModelError:
-        return (-1 if params.gradient_checkpointing else 0), None
+        return (-1 if params.gradient_checkpointing is True else 0), None
     run.log_params(plan.as_params())
     return plan.checkpointed_layers, plan
 

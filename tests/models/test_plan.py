@@ -37,6 +37,9 @@ def test_it_checkpoints_only_when_it_must_or_is_asked_to():
     assert 0 < tight.checkpointed_layers < 4
     asked = plan_training(params.model_copy(update={"gradient_checkpointing": True}))
     assert asked.checkpointed_layers == 4 and asked.peak < tight.peak
+    never = params.model_copy(update={"gradient_checkpointing": False})
+    with pytest.raises(NotEnoughMemory, match="0 of 4 layers"):
+        plan_training(never, free.peak - 100 * MIB)
 
 
 def test_what_does_not_fit_is_an_error_or_a_plan_that_says_so():

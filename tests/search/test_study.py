@@ -7,14 +7,16 @@ import pytest
 import torch
 import yaml
 
-from echoes_lib.errors import ModelError
+from echoes_lib.errors import ModelError, TooHot
 from echoes_lib.models.load import load_base
 from echoes_lib.params.schema import SearchParams, TrainParams
+from echoes_lib.search import study as study_module
 from echoes_lib.search import trial as trial_module
 from echoes_lib.search.pictures import importances, plot_history, plot_importances
 from echoes_lib.search.study import open_study, run_search
 from echoes_lib.search.trial import own_point
 from echoes_lib.tracking.interface import NullRun
+from echoes_lib.training.pace import Pace
 
 
 class ChildRuns(NullRun):
@@ -165,3 +167,36 @@ def test_pictures(base, params, dataset_dir, tmp_path):
     shares = importances(result.study)
     assert shares == {} or sum(shares.values()) == pytest.approx(1)
     plot_importances(shares, 3).savefig(tmp_path / "importance.png")
+
+
+def test_a_hot_gpu_stops_the_search_and_its_trial_is_run_again(base, params, dataset_dir, tmp_path):
+    class Hot(Pace):
+        steps = 0
+
+        def pause(self):
+            self.steps += 1
+            self.too_hot = self.steps >= 3  # in the second trial: each has two steps
+            return 0.0
+
+        def stop(self, where):
+            raise TooHot(where)
+
+    with pytest.raises(TooHot, match="trial 1, step 2"):
+        run_search(base, dataset_dir, params, tmp_path, NullRun(), Hot())
+    assert not hasattr(base.model, "peft_config")
+    result = run_search(base, dataset_dir, params, tmp_path, NullRun())
+    assert result.trials[1]["error"] == "TooHot" and result.trials[0]["state"] == "COMPLETE"
+    assert result.new_trials == 2
+
+
+def test_the_memory_of_a_search_is_planned_for_its_largest_rank(
+    base, params, dataset_dir, tmp_path, monkeypatch
+):
+    seen = []
+    plan = study_module.recomputed_layers
+    monkeypatch.setattr(
+        study_module, "recomputed_layers", lambda p, run: seen.append(p.lora_r) or plan(p, run)
+    )
+    one = params.model_copy(update={"n_trials": 1})
+    run_search(base, dataset_dir, one, tmp_path, NullRun())
+    assert seen == [16]

@@ -118,8 +118,8 @@ def test_at_the_hard_limit_it_says_to_stop_and_does_not_take_it_back():
     clock.now += 1
     assert monitor.too_hot and monitor.pause() == 0  # no pause before the checkpoint
     with pytest.raises(TooHot) as stopped:
-        monitor.stop("checkpoint-120")
-    for part in ("GPU 0 is at 90 °C", "hard_limit_celsius=90", "checkpoint-120", "run the same"):
+        monitor.stop("stage1, step 120")
+    for part in ("GPU 0 is at 90 °C", "hard_limit_celsius=90", "stage1, step 120", "run the same"):
         assert part in str(stopped.value)
 
 

@@ -48,7 +48,7 @@ def train(params, dataset_dir, **changes):
     base = load_base(params)
     data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
     model = new_adapter(base.model, params)
-    recomputed = -1 if params.gradient_checkpointing else 0
+    recomputed = -1 if params.gradient_checkpointing is True else 0
     settings = Settings("stage1", 0.01, 2.0, 2, params, recomputed_layers=recomputed)
     return fit(model, base.tokenizer, data.stage1, data.validation, settings), model
 
