@@ -15,12 +15,12 @@ ROWS = {
     3: {"search", "evaluation"},
     2: {"reflections", "training", "chat"},
     1: {"models", "measures", "tracking"},
-    0: {"params", "errors", "workspace", "progress"},
+    0: {"params", "errors", "workspace", "progress", "code"},
 }
 ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}
 # Row 6 is one floor with two rooms: the commands call the chain.
 NEIGHBOURS = {("cli", "pipeline")}
-BELOW_ROW_0 = {"workspace": {"errors"}, "errors": set(), "progress": {"workspace"}}
+BELOW_ROW_0 = {"workspace": {"errors"}, "errors": set(), "code": set(), "progress": {"workspace"}}
 LIGHT = ("models", "training", "chat")
 HEAVY = ("mlflow", "papermill", "fastapi", "optuna", "sqlalchemy")
 

@@ -74,4 +74,4 @@ def test_links_and_pictures_lead_somewhere():
 
 
 def test_the_profiles_of_the_readme_are_those_there_are():
-    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) >= set(profiles())
+    assert set(re.findall(r"^\| `([\w-]+)` \|", README, re.MULTILINE)) >= set(profiles())

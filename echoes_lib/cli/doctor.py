@@ -17,6 +17,7 @@ from echoes_lib.errors import EchoesError
 from echoes_lib.models.machine import describe_machine, stack_versions
 from echoes_lib.models.memory import GIB
 from echoes_lib.params import load_step
+from echoes_lib.params.load import launch_shards
 from echoes_lib.workspace import workspace
 
 STEP = "3_train"
@@ -62,6 +63,7 @@ def examine(profile: str, user_id: str | None = None) -> dict[str, Any]:
     report["store"], store_faults = store_state(workspace().mlruns / "mlflow.db")
     report["dataset"] = dataset_state(profile, params.user_id)
     faults = [*library_faults(params, report), *base_faults, *memory_faults, *store_faults]
+    faults += gpu_faults(profile, report)
     report["verdict"] = {
         "can_run": not faults,
         "faults": faults,
@@ -102,6 +104,17 @@ def library_faults(params: Any, report: dict[str, Any]) -> list[str]:
     return faults
 
 
+def gpu_faults(profile: str, report: dict[str, Any]) -> list[str]:
+    """Say when a profile is split over more GPUs than there are."""
+    wanted, there = launch_shards(profile), len(report["machine"]["gpus"])
+    if wanted == 1 or report["choices"]["device"] != "cuda" or wanted <= there:
+        return []
+    return [
+        f"num_processes={wanted} in params/{profile}/accelerate.yaml, and there are {there} GPUs: "
+        "lower it, or choose a profile for one GPU"
+    ]
+
+
 def base_state(params: Any, disk_free: int) -> tuple[dict[str, Any] | None, list[str]]:
     """Say whether the base is here, without fetching it."""
     from echoes_lib.models.plan import download_bytes, find_presence
@@ -137,14 +150,16 @@ def memory_state(params: Any) -> tuple[dict[str, Any] | None, list[str]]:
     from echoes_lib.models.memory import way_out
     from echoes_lib.models.plan import forecast_training, largest_batch, setup_of
 
+    shards = launch_shards(params.profile)
     try:
-        plan = forecast_training(params)
+        plan = forecast_training(params, shards=shards)
     except EchoesError as error:
         return None, [str(error)]
-    setup = setup_of(params)
+    setup = setup_of(params, shards)
     batch = largest_batch(params, setup)
     derived = {"training": plan.training, "allocated": plan.allocated, "peak": plan.peak}
     derived |= {"fits": plan.fits, "tokens": batch.tokens, "longest": batch.longest}
+    derived |= {"shards": shards}
     return {**asdict(plan), **derived}, [] if plan.fits else [way_out(plan, setup, batch)]
 
 

@@ -125,6 +125,8 @@ def memory_table(memory: dict[str, Any]) -> Table:
     table.add_section()
     table.add_row("[dim]tokens at once, padding included[/]", f"{memory['tokens']:,}")
     table.add_row("[dim]layers that recompute activations[/]", f"{count} of {layers}")
+    if memory["shards"] > 1:
+        table.add_row("[dim]processes that share the base[/]", f"{memory['shards']}, this is one")
     return table
 
 

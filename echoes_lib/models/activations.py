@@ -27,6 +27,7 @@ class Setup:
 
     `autocast` says whether the forward pass runs under torch.autocast, as transformers'
     trainer does on a GPU; `dtype` is the chosen type, never `auto`, and so is `attention`.
+    `shards` is the number of processes over which the layers' weights are split (FSDP).
     """
 
     lora_r: int
@@ -38,6 +39,7 @@ class Setup:
     attention: str = "sdpa"
     device: str = "cpu"
     autocast: bool = False
+    shards: int = 1
 
     @property
     def element(self) -> int:

@@ -53,12 +53,14 @@ def load_tokenizer(params: Any) -> Any:
     return _tokenizer(source, getattr(params, "chat_template", None)).tokenizer
 
 
-def load_base(params: Any, folder: Path | None = None) -> Base:
+def load_base(params: Any, folder: Path | None = None, on: str | None = None) -> Base:
     """Load a base model for inference or training.
 
     Args:
         params: an object with the fields of `params.schema.Common`.
         folder: load from here instead, such as a copy inside a registered model.
+        on: load onto this device instead of the one it will compute on, such as `cpu` for a
+            base that is split over GPUs afterwards.
 
     Returns:
         The model in eval mode on its device, its tokenizer, and what was chosen with reasons.
@@ -77,7 +79,11 @@ def load_base(params: Any, folder: Path | None = None) -> Base:
     source = find_base(str(folder or params.base_model), None if folder else params.base_revision)
     attention, attention_reason = choose_attention(params.attention, dtype, _model_class(source))
     speech = _tokenizer(source, getattr(params, "chat_template", None))
-    settings = {"dtype": dtype, "attn_implementation": attention, "device_map": {"": device()}}
+    settings = {
+        "dtype": dtype,
+        "attn_implementation": attention,
+        "device_map": {"": on or device()},
+    }
     model = _model(source, settings | quantization_settings(params, dtype)).eval()
     _stop_at(model, speech.end_id)
     remember(source, params.base_revision)

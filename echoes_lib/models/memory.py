@@ -173,14 +173,19 @@ def way_out(plan: Plan, setup: Setup, batch: Batch) -> str:
 
 
 def base_bytes(shape: Shape, setup: Setup) -> tuple[int, int]:
-    """Return what the base's weights take, and the constants of their quantisation, in bytes."""
+    """Return what the base's weights take, and the constants of their quantisation, in bytes.
+
+    Of a base that is split over processes (FSDP) this one's share, with two layers whole: the one
+    that computes and the next, which is on its way.
+    """
     other = shape.other_parameters * setup.element
     weights = constants = 0
     for linear in shape.linears:
         packed, extra = _linear_bytes(linear, setup)
         weights += packed + (linear.parameters - linear.weights) * setup.element
         constants += extra
-    return other + shape.layers * weights, shape.layers * constants
+    held = math.ceil(shape.layers / setup.shards) + (2 if setup.shards > 1 else 0)
+    return other + held * weights, shape.layers * constants
 
 
 def adapter_parameters(shape: Shape, setup: Setup) -> int:

@@ -57,12 +57,13 @@ def find_presence(params: Any) -> Presence:
     return _on_hub(place) if folder is None else _on_disk("cache", folder)
 
 
-def plan_training(params: Any, available: int | None = None) -> Plan:
+def plan_training(params: Any, available: int | None = None, shards: int = 1) -> Plan:
     """Plan the training that a step's parameters ask for.
 
     Args:
         params: TrainParams.
         available: bytes for the process; those of this machine when omitted.
+        shards: processes over which the base is split.
 
     Returns:
         The plan, with as many layers checkpointed as `gradient_checkpointing` asks for.
@@ -71,14 +72,14 @@ def plan_training(params: Any, available: int | None = None) -> Plan:
         NotEnoughMemory: it does not fit.
         ModelError: nothing is known of the base's shape, or it is not one that can be planned.
     """
-    plan = forecast_training(params, available)
+    plan = forecast_training(params, available, shards)
     if not plan.fits:
-        setup = setup_of(params)
+        setup = setup_of(params, shards)
         raise NotEnoughMemory(way_out(plan, setup, largest_batch(params, setup)))
     return plan
 
 
-def forecast_training(params: Any, available: int | None = None) -> Plan:
+def forecast_training(params: Any, available: int | None = None, shards: int = 1) -> Plan:
     """Plan as `plan_training` does, but return the plan that comes nearest when none fits.
 
     Raises:
@@ -90,13 +91,13 @@ def forecast_training(params: Any, available: int | None = None) -> Plan:
             f"base_model={params.base_model!r} is not here and nothing is known of its shape: "
             "fetch it once with `hf download`, then plan again"
         )
-    setup = setup_of(params)
+    setup = setup_of(params, shards)
     fixed = {True: found.shape.layers, False: 0}.get(params.gradient_checkpointing)
     space = available_memory(setup.device) if available is None else available
     return forecast(found.shape, setup, largest_batch(params, setup), space, fixed)
 
 
-def setup_of(params: Any) -> Setup:
+def setup_of(params: Any, shards: int = 1) -> Setup:
     """Say how this machine would load and train what the parameters name."""
     from echoes_lib.models.hardware import choose_attention, choose_dtype, device
 
@@ -113,6 +114,7 @@ def setup_of(params: Any) -> Setup:
         attention=attention,
         device=device(),
         autocast=device() == "cuda" and name != "float32",
+        shards=shards,
     )
 
 

@@ -31,6 +31,7 @@ PUBLISHED = {
     "mistralai/Mistral-7B-Instruct-v0.3": ("mistral", 4096, 14336, 32, 32, 8, 32768, False),
     "meta-llama/Llama-2-7b-chat-hf": ("llama", 4096, 11008, 32, 32, 32, 32000, False),
     "codellama/CodeLlama-7b-Instruct-hf": ("llama", 4096, 11008, 32, 32, 32, 32016, False),
+    "codellama/CodeLlama-34b-Instruct-hf": ("llama", 8192, 22016, 48, 64, 8, 32000, False),
     "microsoft/Phi-3-medium-4k-instruct": ("phi3", 5120, 17920, 40, 40, 10, 32064, False),
 }
 FIELDS = (

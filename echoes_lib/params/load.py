@@ -28,6 +28,19 @@ def profiles() -> list[str]:
     return sorted(p.name for p in workspace().profiles.iterdir() if (p / "common.yaml").is_file())
 
 
+def launch_file(profile: str) -> Path | None:
+    """Return the file by which `accelerate launch` trains a profile; None where it has none."""
+    path = workspace().profiles / profile / "accelerate.yaml"
+    return path if path.is_file() else None
+
+
+def launch_shards(profile: str) -> int:
+    """Return over how many processes a profile's base is split; 1 where it is not."""
+    path = launch_file(profile)
+    config = read_yaml(path) if path else {}
+    return config.get("num_processes", 1) if config.get("distributed_type") == "FSDP" else 1
+
+
 def load_step(
     step: str, profile: str, overrides: Mapping[str, Any] | None = None, *files: Path
 ) -> Common:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from echoes_lib.errors import ChainBusy, EchoesError
 from echoes_lib.params import Common, load_step
 from echoes_lib.pipeline.execute import run_notebook
+from echoes_lib.pipeline.launch import launch_training
 from echoes_lib.pipeline.plan import check_all, parse_overrides, step_params
 from echoes_lib.pipeline.runs import ChainRuns
 from echoes_lib.pipeline.state import (
@@ -173,6 +174,8 @@ class Chain:
         output = self.folder / f"{step}.ipynb"
         environment = {"ECHOES_PROGRESS": str(self.folder / ".progress.json")}
         with runs.step(step, params, output) as run_id:
+            if step == "3_train":
+                launch_training(params, environment)
             run_notebook(step, params, output, {**environment, "ECHOES_RUN_ID": run_id})
         seconds = round(time.monotonic() - started, 1)
         self.announce(step, "done", seconds)

@@ -104,6 +104,12 @@ def pack(examples: Sequence[Encoded]) -> Piece:
     return Piece(row[0], row[1], position_ids=row[2])
 
 
+def blank(pad: int) -> Piece:
+    """Return a piece from which nothing is learnt: two padding tokens, no label."""
+    ids = torch.full((1, 2), pad)
+    return Piece(ids, torch.full_like(ids, IGNORED), attention_mask=torch.ones_like(ids))
+
+
 def _epoch(lengths: Sequence[int], size: int, draw: random.Random) -> list[list[int]]:
     order = draw.sample(range(len(lengths)), len(lengths))
     steps = []

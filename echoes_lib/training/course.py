@@ -54,8 +54,7 @@ class Course:
         name, examples, epochs, ratio = stage
         settings = self.settings(name, epochs, ratio)
         if name in self.done:
-            for point in self.done[name].points:
-                settings.on_point(point)
+            tell(name, self.done[name], self.run)
             return
 
         def save(loop: Loop, now: bool) -> None:
@@ -68,7 +67,7 @@ class Course:
         )
         if this_team().is_first:
             self._save(name, {})
-        self._log(name)
+        tell_figures(name, self.done[name], self.run)
 
     def settings(self, name: str, epochs: float, ratio: float) -> Settings:
         """Set up one stage: its length, its learning rate, and where its points go."""
@@ -90,12 +89,6 @@ class Course:
         weights = trainable(self.model)
         self.keeper.save({"done": kept, "name": name, "stage": stage, "weights": weights})
 
-    def _log(self, name: str) -> None:
-        fitted = self.done[name]
-        speed = fitted.tokens / max(fitted.train_s, 1e-9)
-        figures = {"best_eval_loss": fitted.best_loss, "mean_tokens_per_s": speed}
-        self.run.log_metrics({f"{name}/{key}": value for key, value in figures.items()})
-
 
 def plan_stages(data: TrainingData, params: Any) -> list[Stage]:
     """Return the stages; the second repeats a share of the first, drawn by the seed."""
@@ -106,6 +99,21 @@ def plan_stages(data: TrainingData, params: Any) -> list[Stage]:
         ("stage1", data.stage1, params.stage1_epochs, 1.0),
         ("stage2", [*data.stage2, *replayed], params.stage2_epochs, ratio),
     ]
+
+
+def tell(name: str, fitted: Fitted, run: Any) -> None:
+    """Tell a run of a stage that was finished before, as if it had just been trained."""
+    log = point_logger(name, run)
+    for point in fitted.points:
+        log(point)
+    tell_figures(name, fitted, run)
+
+
+def tell_figures(name: str, fitted: Fitted, run: Any) -> None:
+    """Tell a run the figures of a whole stage."""
+    speed = fitted.tokens / max(fitted.train_s, 1e-9)
+    figures = {"best_eval_loss": fitted.best_loss, "mean_tokens_per_s": speed}
+    run.log_metrics({f"{name}/{key}": value for key, value in figures.items()})
 
 
 def point_logger(name: str, run: Any) -> Callable[[dict[str, float]], None]:

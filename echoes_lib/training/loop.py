@@ -19,10 +19,11 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from echoes_lib.errors import NotEnoughMemory
 from echoes_lib.models.adapters import in_float32
 from echoes_lib.models.render import Encoded
 from echoes_lib.progress import report
-from echoes_lib.training.batches import Piece, cut, plan_steps
+from echoes_lib.training.batches import Piece, blank, cut, plan_steps
 from echoes_lib.training.curve import Curve, check_finite, put_trainable, trainable
 from echoes_lib.training.loss import TokenLoss
 from echoes_lib.training.randomness import random_state, set_random_state
@@ -130,8 +131,7 @@ class Loop:
                 total, tokens = self._score()
                 break
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+                self._check_can_retreat(error)
             self.scoring.step_back(max(len(e.input_ids) for e in self.validation))
         self.model.train()
         return total / tokens
@@ -140,7 +140,7 @@ class Loop:
         pieces = cut(self.validation, self.scoring.max_tokens, False, self.pad)
         sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         with torch.no_grad(), self._autocast():
-            for piece in self.team.share(pieces):
+            for piece in self.team.share(pieces, blank(self.pad)):
                 sums[0] += self.loss(self._placed(piece)).double()
                 sums[1] += piece.trained_tokens
         self.team.add_up([sums])
@@ -173,8 +173,7 @@ class Loop:
             try:
                 loss = self._accumulate(examples)
             except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+                self._check_can_retreat(error)
                 failed = True
             if not self.team.any(failed, self.device):
                 break
@@ -183,11 +182,22 @@ class Loop:
             self.retreat.step_back(max(len(e.input_ids) for e in examples))
         return self._added_up(loss)
 
+    def _check_can_retreat(self, error: Exception) -> None:
+        """Raise unless memory ran out and the other processes need not wait for this one."""
+        if not is_out_of_memory(error):
+            raise error
+        if self.team.is_split:
+            raise NotEnoughMemory(
+                f"a piece of {self.retreat.max_tokens} tokens does not fit the memory, and with "
+                "the base split over processes no smaller one can be tried: lower "
+                "max_tokens_per_pass in 3_train.yaml, then run the same command again to go on"
+            ) from error
+
     def _accumulate(self, examples: Sequence[Encoded]) -> float:
         pieces = cut(examples, self._room(examples), self.params.packing, self.pad)
         tokens = max(1, sum(piece.trained_tokens for piece in pieces))
         total = torch.zeros((), device=self.device)
-        for piece in self.team.share(pieces):
+        for piece in self.team.share(pieces, blank(self.pad)):
             with self._autocast():
                 loss = self.loss(self._placed(piece)) / tokens
             self.scaler.scale(loss).backward()
@@ -212,7 +222,8 @@ class Loop:
         return total.item()
 
     def _tell(self, loss: float) -> None:
-        report(self.step, self.planned, self._label())
+        if self.team.is_first:
+            report(self.step, self.planned, self._label())
         since = self._since
         since["loss"] += loss
         since["steps"] += 1

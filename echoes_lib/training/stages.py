@@ -5,7 +5,8 @@ stage 1, more slowly, on the most specific memories. Both are `fit` with other s
 each may end where it began, so stage 2 never makes the validation loss worse. Stage 2 may repeat
 a share of stage 1, so that the memories do not push the voice out.
 
-A training that was killed goes on from its last checkpoint and ends with the same weights.
+A training that was killed goes on from its last checkpoint and ends with the same weights; one
+that is finished is not done again.
 
 Does not choose parameters (see `search/`) and does not look at the test split.
 
@@ -13,10 +14,10 @@ Shape: base + dataset folder + parameters -> 3_train/adapter/, 3_train/history.j
 """
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from echoes_lib.code import code_hash
 from echoes_lib.errors import ModelError
 from echoes_lib.models.adapters import new_adapter, save_echo
 from echoes_lib.models.load import Base
@@ -26,34 +27,17 @@ from echoes_lib.models.peak import PeakMemory, compare
 from echoes_lib.models.plan import forecast_training
 from echoes_lib.models.render import Encoded
 from echoes_lib.training.card import echo_card, write_history
-from echoes_lib.training.course import Course
+from echoes_lib.training.course import Course, tell
 from echoes_lib.training.dataset import TrainingData, load_training_data, record_data
-from echoes_lib.training.fit import Fitted
 from echoes_lib.training.keeper import Keeper, fingerprint
 from echoes_lib.training.lock import training_lock
 from echoes_lib.training.pace import Pace
+from echoes_lib.training.result import HISTORY, TrainResult, find_result
+from echoes_lib.training.shards import split
 from echoes_lib.training.team import this_team
 
 # What changes speed, safety or where things lie, and never the weights.
 NO_MATTER = {"profile", "user_id", "database_url", "checkpoint_interval_s"}
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What training left behind. Losses are nats per token, sizes bytes."""
-
-    adapter_dir: Path
-    model: Any
-    stages: dict[str, Fitted]
-    counts: list[dict[str, Any]]
-    trainable_parameters: int
-    adapter_bytes: int
-    wall_s: float
-
-    @property
-    def best_loss(self) -> float:
-        """Validation loss of the adapter that was kept."""
-        return self.stages["stage2"].best_loss
 
 
 def train_two_stages(
@@ -70,7 +54,8 @@ def train_two_stages(
         base: carries no adapter; afterwards it carries the trained one.
         dataset_dir: what 1_preprocess wrote.
         params: TrainParams.
-        output_dir: receives `adapter/` and `history.json`; emptied of anything else.
+        output_dir: receives `adapter/` and `history.json`; of what else is there, nothing is
+            touched.
         run: a tracking Run, or NullRun; receives the curves as stage1/loss and so on.
         pace: what may slow or stop the training between steps; full speed when omitted.
 
@@ -83,36 +68,47 @@ def train_two_stages(
         TrainingBusy: another process trains into this folder.
         CannotWrite: the disk is full or read-only; the last checkpoint stays.
     """
-    began = time.perf_counter()
     output = Path(output_dir)
     with training_lock(output):
         data = load_training_data(dataset_dir, base.tokenizer, params.max_length)
         record_data(data, dataset_dir, run)
-        keeper = Keeper(output, _mark(base, data, params), params.checkpoint_interval_s)
-        model = new_adapter(base.model, params, first_look(data.stage1, params))
-        count, plan = recomputed_layers(params, run)
-        parts = (model, base.tokenizer, data, params, run, keeper, pace or Pace(), count)
-        with PeakMemory(base.info["device"]) as peak:
-            stages = Course(*parts).go()
-        adapter_dir = output / "adapter"
-        if this_team().is_first:
-            save_echo(model, adapter_dir, echo_card(base, data, params, stages))
-            write_history(output / "history.json", stages)
-            keeper.remove()
-        this_team().wait()
-    result = TrainResult(
-        adapter_dir=adapter_dir,
-        model=model,
-        stages=stages,
-        counts=data.counts(),
-        trainable_parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
-        adapter_bytes=sum(path.stat().st_size for path in adapter_dir.iterdir()),
-        wall_s=time.perf_counter() - began,
-    )
+        mark = _mark(base, data, params)
+        result = find_result(base, output, mark, data.counts())
+        if result is not None:
+            run.set_tags({"trained_before": "true"})
+            for name, fitted in result.stages.items():
+                tell(name, fitted, run)
+        else:
+            result = _train(base, data, params, output, run, pace or Pace(), mark)
     run.log_metrics({"validation_loss": result.best_loss, "train_wall_s": result.wall_s})
+    return result
+
+
+def _train(
+    base: Base, data: TrainingData, params: Any, output: Path, run: Any, pace: Pace, mark: str
+) -> TrainResult:
+    began = time.perf_counter()
+    keeper = Keeper(output, mark, params.checkpoint_interval_s)
+    model = new_adapter(base.model, params, first_look(data.stage1, params))
+    if this_team().is_split:
+        split(model, base.info["device"])
+    count, plan = recomputed_layers(params, run)
+    with PeakMemory(base.info["device"]) as peak:
+        stages = Course(model, base.tokenizer, data, params, run, keeper, pace, count).go()
+    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    seconds = time.perf_counter() - began
+    adapter_dir = output / "adapter"
+    if this_team().is_first:
+        card = echo_card(base, data, params, stages)
+        card["training"] |= {"trainable_parameters": weights, "wall_s": seconds}
+        card["training"]["fingerprint"] = mark
+        write_history(output / HISTORY, stages)
+        save_echo(model, adapter_dir, card)
+        keeper.remove()
+    this_team().wait()
     if plan is not None:
         run.log_metrics(compare(plan, peak.measured))
-    return result
+    return TrainResult(adapter_dir, model, stages, data.counts(), weights, seconds)
 
 
 def first_look(examples: list[Encoded], params: Any) -> list[dict[str, Any]] | None:
@@ -127,7 +123,8 @@ def recomputed_layers(params: Any, run: Any) -> tuple[int, MemoryPlan | None]:
         The count, -1 for all; and the plan, None for a base whose shape cannot be planned.
     """
     try:
-        plan = forecast_training(params)
+        team = this_team()
+        plan = forecast_training(params, shards=team.size if team.is_split else 1)
     except ModelError:
         return (-1 if params.gradient_checkpointing is True else 0), None
     run.log_params(plan.as_params())
@@ -136,4 +133,9 @@ def recomputed_layers(params: Any, run: Any) -> tuple[int, MemoryPlan | None]:
 
 def _mark(base: Base, data: TrainingData, params: Any) -> str:
     deciding = params.model_dump(mode="json", exclude=NO_MATTER)
-    return fingerprint(dataset=data.manifest["dataset_hash"], params=deciding, base=base.info)
+    return fingerprint(
+        dataset=data.manifest["dataset_hash"],
+        params=deciding,
+        base=base.info,
+        code=code_hash(("models", "training")),
+    )

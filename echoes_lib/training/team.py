@@ -3,8 +3,8 @@
 `accelerate launch` starts them, one per GPU (or per CPU share, over gloo). Every process holds
 the whole model and takes every n-th piece of a step; the adapter's gradients are added up once
 per step, which is all that travels. So the steps are those of a single process, only sooner.
-
-What it does not do: split a model that fits no single GPU; that is FSDP (docs/gpu.md).
+With FSDP the base is split (`shards`): then a layer is put together by all processes at the same
+time, so that each must run as many pieces as the others; who has none left runs a blank one.
 
 Shape: pieces -> this process's share; tensors -> their sums over all processes.
 """
@@ -25,15 +25,17 @@ class Team:
 
     rank: int = 0
     size: int = 1
+    is_split: bool = False  # whether the base is split over the processes (FSDP)
 
     @property
     def is_first(self) -> bool:
         """Whether this is the process that writes files and reports."""
         return self.rank == 0
 
-    def share(self, items: Sequence[T]) -> list[T]:
-        """Return the items that this process takes."""
-        return list(items[self.rank :: self.size])
+    def share(self, items: Sequence[T], blank: T) -> list[T]:
+        """Return what this process takes: as many as every other, the last one maybe blank."""
+        missing = -len(items) % self.size
+        return [*items, *[blank] * missing][self.rank :: self.size]
 
     def add_up(self, tensors: Sequence[torch.Tensor]) -> None:
         """Add up tensors of one dtype over all processes, in place, in one message."""
@@ -63,6 +65,8 @@ class Team:
 def this_team() -> Team:
     """Join the processes that `accelerate launch` started; alone when it did not."""
     from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
 
     state = PartialState(cpu=not torch.cuda.is_available())
-    return Team(state.process_index, state.num_processes)
+    is_split = state.num_processes > 1 and parse_flag_from_env("ACCELERATE_USE_FSDP")
+    return Team(state.process_index, state.num_processes, is_split)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from echoes_lib.cli import main
-from echoes_lib.cli.doctor import examine, library_faults
+from echoes_lib.cli.doctor import examine, gpu_faults, library_faults
 from echoes_lib.cli.doctor_tables import machine_facts, memory_table
 from echoes_lib.params import TrainParams
 from echoes_lib.tracking.store import prepare_store
@@ -57,6 +57,16 @@ def test_a_base_that_cannot_be_fetched_is_planned_and_refused(home):
     assert "This profile cannot run here" in text
     assert "is not in the cache and HF_HUB_OFFLINE is set: fetch it once" in text
     assert "Memory plan of 3_train" in text and "361.8M parameters" in text
+
+
+def test_a_base_that_is_split_over_more_gpus_than_there_are(home):
+    report = json.loads(told("--profile", "two-gpus", "--json").stdout)
+    assert report["memory"]["shards"] == 2
+    assert "processes that share the base" in told("--profile", "two-gpus").output
+    report["choices"]["device"] = "cuda"
+    assert "num_processes=2" in gpu_faults("two-gpus", report)[0]
+    report["machine"]["gpus"] = [{}, {}]
+    assert gpu_faults("two-gpus", report) == []
 
 
 def test_a_profile_that_asks_for_too_much_is_refused_with_the_way_out(home, tmp_path, monkeypatch):

@@ -42,6 +42,15 @@ QLORA = Setup(32, tuple(ALL_LINEAR), 0.0, "nf4", True, "bfloat16", "sdpa", "cuda
 PIECE = Batch(4096, 1024, 2048)
 
 
+def test_a_split_base_holds_its_share_and_two_whole_layers():
+    one, two, four = (plan_memory(MISTRAL, replace(QLORA, shards=n), PIECE) for n in (1, 2, 4))
+    layer = (one.base_weights - MISTRAL.other_parameters * 2) / 32
+    assert one.base_weights - two.base_weights == pytest.approx((32 - 16 - 2) * layer)
+    assert one.base_weights - four.base_weights == pytest.approx((32 - 8 - 2) * layer)
+    assert one.quantization_constants == two.quantization_constants
+    assert one.training == two.training
+
+
 def model_of(family, **changes):
     if family == "phi3":
         return Phi3ForCausalLM._from_config(Phi3Config(**SMALL, **changes))

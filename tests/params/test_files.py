@@ -8,14 +8,15 @@ import pytest
 import yaml
 
 from echoes_lib.params import STEPS, load_step
-from echoes_lib.params.load import profiles
+from echoes_lib.params.load import launch_file, profiles
 from echoes_lib.workspace import PROJECT
 
-FILES = sorted((PROJECT / "params").rglob("*.yaml"))
+LAUNCH = sorted((PROJECT / "params").rglob("accelerate.yaml"))
+FILES = sorted(set((PROJECT / "params").rglob("*.yaml")) - set(LAUNCH))
 
 
 def test_all_profiles_are_there():
-    assert profiles() == ["demo", "laptop", "rtx5090"]
+    assert profiles() == ["demo", "laptop", "rtx5090", "two-gpus"]
     assert len(FILES) >= 3 * len(STEPS)
 
 
@@ -40,10 +41,20 @@ def test_file_opens_with_a_command_that_names_files_that_exist(path):
     if path.stem == "common":
         assert f"echoes run --profile {path.parent.name}" in head
         return
-    named = re.findall(r"(?:notebooks|params)/[\w./]+", head)
+    named = re.findall(r"(?:notebooks|params)/[\w./-]+", head)
     assert f"notebooks/{path.stem}.ipynb" in named
     assert f"params/{path.parent.name}/{path.name}" in named
     assert all((PROJECT / name).is_file() for name in named)
+
+
+def test_accelerate_reads_the_launch_files_and_splits_the_base():
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    assert [path.parent.name for path in LAUNCH] == ["two-gpus"]
+    config = load_config_from_file(str(LAUNCH[0]))
+    assert (config.distributed_type, config.num_processes) == ("FSDP", 2)
+    assert config.fsdp_config["fsdp_version"] == 2
+    assert str(launch_file("two-gpus")) in map(str, LAUNCH) and launch_file("demo") is None
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -1,16 +1,19 @@
 """A real two-stage training of a miniature: does it learn, keep the best, and repeat itself?"""
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from echoes_lib.errors import DataError, ModelError, NoAnswers, NoConsent
-from echoes_lib.models.adapters import load_echo, new_adapter
+from echoes_lib.models.adapters import ADAPTER_WEIGHTS, load_echo, new_adapter
 from echoes_lib.models.load import load_base
 from echoes_lib.models.render import Encoded
 from echoes_lib.params.schema import TrainParams
 from echoes_lib.tracking.interface import NullRun
+from echoes_lib.training import stages
+from echoes_lib.training.course import Course
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit, planned_steps
 from echoes_lib.training.lock import LOCK
@@ -106,6 +109,55 @@ def test_same_seed_same_weights(trained, params, dataset_dir, tmp_path):
     again = train_two_stages(load_base(params), dataset_dir, params, tmp_path / "o", NullRun())
     first, second = adapter_weights(trained[0].model), adapter_weights(again.model)
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_finished_training_is_found_and_not_done_again(
+    trained, params, dataset_dir, tmp_path, monkeypatch
+):
+    output = tmp_path / "3_train"
+    shutil.copytree(trained[0].adapter_dir.parent, output)
+    real, run = Course.go, ListRun()
+    monkeypatch.setattr(Course, "go", None)
+    found = train_two_stages(load_base(params), dataset_dir, params, output, run)
+    assert (found.stages, found.counts) == (trained[0].stages, trained[0].counts)
+    assert found.trainable_parameters == trained[0].trainable_parameters
+    assert run.tags["trained_before"] == "true"
+    told = [point for point in trained[1].points if not point[0].startswith("memory/")]
+    assert sorted(run.points, key=str) == sorted(told, key=str)
+    ids = torch.tensor([[5, 9, 11]])
+    with torch.no_grad():
+        assert torch.equal(found.model(ids).logits, trained[0].model(ids).logits)
+
+    monkeypatch.setattr(Course, "go", real)
+    (output / "adapter" / ADAPTER_WEIGHTS).unlink()
+    again = train_two_stages(load_base(params), dataset_dir, params, output, NullRun())
+    assert again.stages.keys() == found.stages.keys()
+    assert (output / "adapter" / ADAPTER_WEIGHTS).is_file()
+
+
+@pytest.mark.parametrize("changed", ["params", "data", "code"])
+def test_what_was_trained_otherwise_is_trained_again(
+    trained, params, dataset_dir, tmp_path, monkeypatch, changed
+):
+    class Began(Exception):
+        pass
+
+    def go(course):
+        raise Began
+
+    output, data = tmp_path / "3_train", tmp_path / "data"
+    shutil.copytree(trained[0].adapter_dir.parent, output)
+    shutil.copytree(dataset_dir, data)
+    if changed == "params":
+        params = params.model_copy(update={"learning_rate": 0.02})
+    if changed == "code":
+        monkeypatch.setattr(stages, "code_hash", lambda rooms: "another")
+    if changed == "data":
+        manifest = json.loads((data / "manifest.json").read_text())
+        (data / "manifest.json").write_text(json.dumps(manifest | {"dataset_hash": "1" * 64}))
+    monkeypatch.setattr(Course, "go", go)
+    with pytest.raises(Began):
+        train_two_stages(load_base(params), data, params, output, ListRun())
 
 
 def test_a_stage_that_only_harms_keeps_what_came_in(params, dataset_dir):

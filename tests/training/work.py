@@ -2,7 +2,8 @@
 
     python -m tests.training.work BASE DATASET OUTPUT [name=value ...]
 
-Prints `step N` after every optimizer step and `done LOSS` at the end.
+Prints `step N` after every optimizer step, `split` where every layer of the base is in shares, and
+`done LOSS` at the end.
 """
 
 import json
@@ -14,6 +15,7 @@ from echoes_lib.params.schema import TrainParams
 from echoes_lib.tracking.interface import NullRun
 from echoes_lib.training import loop
 from echoes_lib.training.stages import train_two_stages
+from echoes_lib.training.team import this_team
 
 PARAMS = {
     "lora_r": 4,
@@ -41,8 +43,18 @@ def main() -> None:
         print(f"step {self.settings.name} {self.step}", flush=True)
 
     loop.Loop._advance = told
-    result = train_two_stages(load_base(params), Path(dataset), params, Path(output), NullRun())
+    on = "cpu" if this_team().is_split else None
+    base = load_base(params, on=on)
+    result = train_two_stages(base, Path(dataset), params, Path(output), NullRun())
+    if on and all(is_in_shares(layer) for layer in base.model.get_decoder().layers):
+        print("split", flush=True)
     print(f"done {result.best_loss!r}", flush=True)
+
+
+def is_in_shares(layer) -> bool:
+    """Whether this process holds half of each frozen weight of a layer."""
+    frozen = [p for name, p in layer.named_parameters() if "lora_" not in name]
+    return bool(frozen) and all(2 * p.to_local().numel() == p.numel() for p in frozen)
 
 
 if __name__ == "__main__":

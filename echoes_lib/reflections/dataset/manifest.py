@@ -9,15 +9,13 @@ The same rows, consents, parameters and code give the same manifest.
 Shape: Made, PreprocessParams, dataset hash -> manifest (a JSON object).
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import echoes_lib
+from echoes_lib.code import code_hash
 from echoes_lib.params import PreprocessParams, persona
 from echoes_lib.reflections.cleaning import Finding, count_findings
 from echoes_lib.reflections.dataset.examples import Examples
@@ -83,7 +81,7 @@ def manifest_of(made: Made, params: PreprocessParams, digest: str) -> dict[str, 
         "splits": made.splits.ids(),
         "drops": [drop.as_row() for drop in [*made.lost, *made.examples.drops]],
         "cuts": [cut.as_row() for cut in made.splits.cuts],
-        "code": {"version": echoes_lib.__version__, "sha256": code_hash()},
+        "code": {"version": echoes_lib.__version__, "sha256": code_hash(ROOMS)},
     }
 
 
@@ -92,23 +90,6 @@ def row_hashes(made: Made) -> dict[str, str]:
     used = {question for ids in made.splits.ids().values() for question in ids}
     hashes = made.person.row_hashes
     return {str(question): hashes[question] for question in sorted(used)}
-
-
-@lru_cache
-def code_hash(root: Path = Path(echoes_lib.__file__).parent) -> str:
-    """Return the sha256 over the source of the rooms that make a dataset.
-
-    A commit would not do: an installed package has none, and most commits change no dataset.
-
-    Args:
-        root: the package's folder.
-    """
-    digest = hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def _counts(made: Made) -> dict[str, Any]:

@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from echoes_lib import __version__
+from echoes_lib.code import code_hash
 from echoes_lib.errors import CannotWrite, NoConsent, TooFewAnswers
 from echoes_lib.params import PreprocessParams
 from echoes_lib.reflections import dataset
 from echoes_lib.reflections.cleaning import clean_answers
 from echoes_lib.reflections.dataset import FILES, build_dataset, dataset_dir, dataset_hash
-from echoes_lib.reflections.dataset.manifest import ROOMS, code_hash
+from echoes_lib.reflections.dataset.manifest import ROOMS
 from echoes_lib.reflections.render import token_counter
 from echoes_lib.reflections.sources.consent import grant, require, withdraw
 from echoes_lib.reflections.sources.store import read_person
@@ -174,7 +175,7 @@ def test_manifest_says_which_rows_and_which_code_it_was_made_from():
     made = build_dataset(PARAMS, count_words)
     first, before = made.manifest, rows_of(made)
     assert list(before) == [str(n) for n in range(1, 61)]
-    assert first["code"] == {"version": __version__, "sha256": code_hash()}
+    assert first["code"] == {"version": __version__, "sha256": code_hash(ROOMS)}
     assert not any(digest in json.dumps(first) for digest in before.values())
     engine = create_engine(url)
     with engine.begin() as connection:
@@ -203,11 +204,11 @@ def test_the_codes_hash_changes_with_the_rooms_that_make_a_dataset_and_no_others
     for room in (*ROOMS, "server"):
         (tmp_path / room).mkdir()
         (tmp_path / room / "a.py").write_text("x = 1")
-    before = code_hash(tmp_path)
+    before = code_hash(ROOMS, tmp_path)
     for room, changes in (*((room, True) for room in ROOMS), ("server", False)):
         (tmp_path / room / "a.py").write_text("x = 2")
         code_hash.cache_clear()
-        after = code_hash(tmp_path)
+        after = code_hash(ROOMS, tmp_path)
         assert (after != before) == changes
         before = after
 
