@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start clean
+.PHONY: help setup demo run test test-slow test-all test-gpu lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -33,7 +33,10 @@ test-slow: setup  ## only the slow tests
 	$(BIN)/python -m pytest -m slow --timeout 1500
 
 test-all: setup  ## the fast and the slow tests
-	$(BIN)/python -m pytest -m 'not gpu' --timeout 1500
+	$(BIN)/python -m pytest -m 'slow or not slow' --timeout 1500
+
+test-gpu: setup  ## the tests that need a CUDA GPU, on a machine with one
+	ECHOES_TEST_GPU=1 $(BIN)/python -m pytest -m gpu -n 0 --timeout 1500
 
 lint: setup  ## style of code and notebooks
 	$(BIN)/ruff check .

@@ -7,12 +7,13 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     HF_HUB_DISABLE_PROGRESS_BARS="1",
-    CUDA_VISIBLE_DEVICES="",
     TOKENIZERS_PARALLELISM="false",
     MPLBACKEND="Agg",
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="true",
 )
+if not os.environ.get("ECHOES_TEST_GPU"):
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
 if os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores
 

@@ -1,7 +1,5 @@
 """The loss of a piece is the loss of its conversations one by one, and so are its gradients."""
 
-import importlib.util
-
 import pytest
 import torch
 
@@ -13,12 +11,8 @@ from echoes_lib.training.batches import cut, pack
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.loss import TokenLoss
 
-ATTENTIONS = ["eager", "sdpa"]
-if importlib.util.find_spec("flash_attn") and torch.cuda.is_available():
-    ATTENTIONS.append("flash_attention_2")
 
-
-@pytest.fixture(params=ATTENTIONS)
+@pytest.fixture(params=["eager", "sdpa"])  # flash_attention_2 needs a GPU: test_gpu.py
 def model(request, tiny_folder):
     params = TrainParams(base_model=str(tiny_folder), attention=request.param, lora_r=4)
     adapted = new_adapter(load_base(params).model, params)

@@ -38,7 +38,7 @@ def free_port():
 FSDP = PROJECT / "params" / "two-gpus" / "accelerate.yaml"
 
 
-def launch(processes, *arguments, module="tests.training.work", config=None):
+def launch(processes, *arguments, module="tests.training.work", config=None, cards=""):
     command = [sys.executable, "-m", "accelerate.commands.launch", "--num_machines", "1"]
     if config:
         command += ["--config_file", str(config)]
@@ -47,7 +47,7 @@ def launch(processes, *arguments, module="tests.training.work", config=None):
         command += ["--main_process_port", str(free_port())]
     command += ["--num_processes", str(processes)]
     command += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", module]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": cards}
     done = subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, env=environment
     )
