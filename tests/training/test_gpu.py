@@ -60,7 +60,7 @@ def wide(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def conversations(tmp_path_factory):
-    return make_dataset(tmp_path_factory.mktemp("data") / "set", examples=64, sentences=12)
+    return make_dataset(tmp_path_factory.mktemp("data") / "set", examples=64, sentences=6)
 
 
 def train(params, folder):
