@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all test-gpu lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start clean
+.PHONY: help setup demo run test test-slow test-all test-gpu lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start bench-memory bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -72,6 +72,12 @@ bench-train: setup  ## our trainer beside TRL's, as it comes and tuned by hand, 
 
 bench-start: setup  ## seconds from papermill's start to the first optimizer step; JSON
 	@$(BIN)/python benchmarks/bench_start.py
+
+bench-memory: setup  ## the memory plan beside what a training takes; JSON
+	@$(BIN)/python benchmarks/bench_memory.py
+
+bench-gpu: setup  ## a 7B base in four bits on a CUDA GPU, beside TRL's trainer; JSON
+	@$(BIN)/python benchmarks/bench_gpu.py
 
 clean:  ## delete what chains made (runs/ and mlruns/); reflections and .venv stay
 	rm -rf runs mlruns/mlflow.db mlruns/artifacts

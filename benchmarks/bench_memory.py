@@ -1,6 +1,6 @@
 """The memory plan beside the memory that a training takes, on this machine.
 
-    python benchmarks/bench_memory.py
+    make bench-memory
 
 Trains LoRA for a few steps, each case in a process of its own: on the seedling, and on a wider
 miniature of the same family with random weights, with and without checkpointed layers. The

@@ -82,14 +82,41 @@ def _ours(model: Any, tokenizer: Any, data: Any, params: Any, epochs: float) -> 
 def _trl(
     base: Any, folder: Path, params: Any, epochs: float, tuned: bool
 ) -> tuple[Any, float, int]:
+    by_hand = {"gradient_checkpointing": False, "packing": True} if tuned else {}
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = trl_trainer(
+            base,
+            folder,
+            params,
+            output_dir=scratch,
+            num_train_epochs=epochs,
+            per_device_train_batch_size=_rows(folder, base, params) if tuned else BATCH,
+            bf16=False,
+            **by_hand,
+        )
+        began = time.perf_counter()
+        trainer.train()
+        return trainer.model, time.perf_counter() - began, trainer.state.global_step
+
+
+def trl_trainer(base: Any, folder: Path, params: Any, **config: Any) -> Any:
+    """Make TRL's trainer for stage 1 of a dataset: its defaults, but for our hyperparameters.
+
+    Args:
+        base: from `load_base`; its tokenizer gets the template with marks of what is trained.
+        folder: the dataset.
+        params: TrainParams.
+        **config: fields of SFTConfig that win.
+
+    Returns:
+        An SFTTrainer that has not trained yet.
+    """
     from datasets import Dataset
     from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
     from echoes_lib.models.templates import training_template
-    from echoes_lib.training.dataset import read_examples
 
-    rows = [{"messages": row["messages"]} for row in read_examples(folder / "train_stage1.jsonl")]
     base.tokenizer.chat_template = training_template(base.tokenizer)
     lora = LoraConfig(
         task_type="CAUSAL_LM",
@@ -98,38 +125,35 @@ def _trl(
         lora_dropout=params.lora_dropout,
         target_modules=list(params.target_modules),
     )
-    by_hand = {"gradient_checkpointing": False, "packing": True} if tuned else {}
-    with tempfile.TemporaryDirectory() as scratch:
-        args = SFTConfig(
-            output_dir=scratch,
-            num_train_epochs=epochs,
-            learning_rate=params.learning_rate,
-            lr_scheduler_type=params.lr_scheduler_type,
-            warmup_steps=params.warmup_steps,
-            per_device_train_batch_size=_rows(rows, base, params) if tuned else BATCH,
-            max_length=params.max_length,
-            assistant_only_loss=True,
-            bf16=False,
-            save_strategy="no",
-            report_to="none",
-            seed=params.seed,
-            disable_tqdm=True,
-            **by_hand,
-        )
-        trainer = SFTTrainer(
-            model=base.model,
-            args=args,
-            train_dataset=Dataset.from_list(rows),
-            processing_class=base.tokenizer,
-            peft_config=lora,
-        )
-        began = time.perf_counter()
-        trainer.train()
-        return trainer.model, time.perf_counter() - began, trainer.state.global_step
+    ours = {
+        "learning_rate": params.learning_rate,
+        "lr_scheduler_type": params.lr_scheduler_type,
+        "warmup_steps": params.warmup_steps,
+        "max_length": params.max_length,
+        "assistant_only_loss": True,
+        "save_strategy": "no",
+        "report_to": "none",
+        "seed": params.seed,
+        "disable_tqdm": True,
+    }
+    return SFTTrainer(
+        model=base.model,
+        args=SFTConfig(**(ours | config)),
+        train_dataset=Dataset.from_list(_messages(folder)),
+        processing_class=base.tokenizer,
+        peft_config=lora,
+    )
 
 
-def _rows(rows: list[dict], base: Any, params: Any) -> int:
+def _messages(folder: Path) -> list[dict[str, Any]]:
+    from echoes_lib.training.dataset import read_examples
+
+    return [{"messages": row["messages"]} for row in read_examples(folder / "train_stage1.jsonl")]
+
+
+def _rows(folder: Path, base: Any, params: Any) -> int:
     """Return how many full rows hold about as many conversations as a step of the others."""
+    rows = _messages(folder)
     lengths = [len(base.tokenizer.apply_chat_template(r["messages"])["input_ids"]) for r in rows]
     return max(1, round(BATCH * statistics.mean(lengths) / params.max_length))
 
