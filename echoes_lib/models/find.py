@@ -24,6 +24,7 @@ KNOWN = (
     "mistralai/Mistral-7B-Instruct-v0.3",
     "meta-llama/Llama-2-7b-chat-hf",
     "codellama/CodeLlama-7b-Instruct-hf",
+    "codellama/CodeLlama-34b-Instruct-hf",
     "microsoft/Phi-3-medium-4k-instruct",
 )
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[\w.-]+$")
@@ -67,7 +68,7 @@ def resolve_base(name: str) -> Path | str:
     hint = f"did you mean {close[0]}?" if close else "use one of these"
     raise BaseModelNotFound(
         f"base_model={name!r} is neither a folder nor a hub id (owner/model): {hint} "
-        f"Known to work: {', '.join(KNOWN)}"
+        f"Such as {', '.join(KNOWN)}"
     )
 
 

@@ -22,6 +22,7 @@ PARAMETERS = {
     "mistralai/Mistral-7B-Instruct-v0.3": 7_248_023_552,
     "meta-llama/Llama-2-7b-chat-hf": 6_738_415_616,
     "codellama/CodeLlama-7b-Instruct-hf": 6_738_546_688,
+    "codellama/CodeLlama-34b-Instruct-hf": 33_743_970_304,
     "microsoft/Phi-3-medium-4k-instruct": 13_960_238_080,
 }
 SMALL = {"hidden_size": 48, "intermediate_size": 112, "num_hidden_layers": 3, "vocab_size": 64}
