@@ -7,7 +7,7 @@ PORT ?= 5000
 MODEL_PORT ?= 5001
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-slow test-all test-gpu lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start bench-memory bench-gpu clean
+.PHONY: help setup demo run test test-slow test-all test-gpu lint format lab ui chat serve-model seedling check-seedling bench-data bench-train bench-start bench-memory bench-replay bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 16
@@ -75,6 +75,9 @@ bench-start: setup  ## seconds from papermill's start to the first optimizer ste
 
 bench-memory: setup  ## the memory plan beside what a training takes; JSON
 	@$(BIN)/python benchmarks/bench_memory.py
+
+bench-replay: setup  ## what repeating stage 1 in stage 2 does; JSON
+	@$(BIN)/python benchmarks/bench_replay.py
 
 bench-gpu: setup  ## a 7B base in four bits on a CUDA GPU, beside TRL's trainer; JSON
 	@$(BIN)/python benchmarks/bench_gpu.py

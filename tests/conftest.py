@@ -17,7 +17,21 @@ if not os.environ.get("ECHOES_TEST_GPU"):
 if os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["OMP_NUM_THREADS"] = "1"  # two workers on two cores
 
+import sqlite3
+
 import pytest
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Let SQLite wait for a lock for a moment and not for five seconds, in this process."""
+    connect = sqlite3.connect
+
+    def hasty(*given, **more):
+        return connect(*given, **(more | {"timeout": 0.2}))
+
+    for module in (sqlite3, sqlite3.dbapi2):
+        monkeypatch.setattr(module, "connect", hasty)
 
 
 @pytest.fixture(autouse=True)

@@ -98,7 +98,13 @@ def test_all_117_are_asked_without_a_theme(terminal):
 
 
 @pytest.mark.parametrize(
-    ("leave", "code"), [("\x03", 130), ("\x04", 0), (signal.SIGTERM, 130), (signal.SIGHUP, 130)]
+    ("leave", "code"),
+    [
+        ("\x03", 130),
+        ("\x04", 0),
+        pytest.param(signal.SIGTERM, 130, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 130, marks=pytest.mark.slow),
+    ],
 )
 def test_leaving_in_an_answer_keeps_it_as_a_draft_to_go_on_with(terminal, leave, code):
     child = terminal(*THEME)
@@ -264,6 +270,7 @@ def test_bytes_that_are_no_text_are_refused_and_nothing_is_lost():
     assert len(draft_files("bea")) == 1
 
 
+@pytest.mark.slow  # it waits for the lock for five seconds
 def test_a_locked_database_costs_no_words():
     piped("One.\n.\n", *THEME)
     with sqlite3.connect(workspace().data / "reflections.db") as db:

@@ -286,7 +286,7 @@ def test_killed_before_the_file_was_emptied_a_repeat_empties_it(lives, home, mod
     assert files_with(home, ["seventh bridge never once", *words]) == set()
 
 
-def test_a_locked_database_is_named_and_the_next_try_ends_it(both, home):
+def test_a_locked_database_is_named_and_the_next_try_ends_it(both, home, impatient):
     words = both.sentences("luke")
     holder = sqlite3.connect(home / "data" / "reflections.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -303,6 +303,7 @@ def test_a_locked_database_is_named_and_the_next_try_ends_it(both, home):
     assert files_with(home, words) == set()
 
 
+@pytest.mark.slow  # MLflow waits for a lock for twenty seconds
 def test_a_locked_store_ends_it_before_anything_is_gone(both, home):
     holder = sqlite3.connect(home / "mlruns" / "mlflow.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

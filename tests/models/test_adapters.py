@@ -28,7 +28,10 @@ VARIANTS = {
     "eva": {"init_lora_weights": "eva"},
     "eva and dora": {"init_lora_weights": "eva", "use_dora": True},
 }
-BASES = [("none", "float32"), ("none", "bfloat16"), ("nf4", "float32"), ("int8", "float32")]
+BASES = [("none", "bfloat16"), ("nf4", "float32"), ("int8", "float32")]
+CASES = [(variant, "none", "float32") for variant in VARIANTS]
+CASES += [(v, *base) for base in BASES for v in ("default", "dora", "pissa")]
+CASES += [("eva", "nf4", "float32")]
 NO_BNB = importlib.util.find_spec("bitsandbytes") is None
 
 
@@ -82,8 +85,7 @@ def loss_of(model, batches):
         return sum(model.eval()(**batch, use_cache=False).loss.item() for batch in batches)
 
 
-@pytest.mark.parametrize(("kind", "dtype"), BASES)
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("variant", "kind", "dtype"), CASES)
 def test_a_variant_begins_as_the_base_learns_and_is_the_same_after_saving(
     folder, batches, variant, kind, dtype, tmp_path
 ):

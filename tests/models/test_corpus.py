@@ -25,7 +25,7 @@ RUN = 9
 
 @pytest.fixture(scope="module")
 def talks():
-    return list(conversations(600, seed=5))
+    return list(conversations(300, seed=5))
 
 
 def frames_of(topic):
@@ -36,11 +36,13 @@ def frames_of(topic):
             yield from (question, *answer)
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_conversations(talks):
     assert talks[40:60] == list(conversations(20, seed=5, start=40))
     assert compose(5, 40) != compose(6, 40)
 
 
+@pytest.mark.slow
 def test_every_conversation_has_a_persona_and_one_to_four_turns(talks):
     turns = [len(talk) // 2 for talk in talks]
     for talk, n in zip(talks, turns, strict=True):
@@ -50,15 +52,17 @@ def test_every_conversation_has_a_persona_and_one_to_four_turns(talks):
     assert set(turns) == {1, 2, 3, 4}
 
 
+@pytest.mark.slow
 def test_the_wished_persona_is_the_usual_one(talks):
     wished = (
         "You are {name}, sharing your authentic thoughts and experiences with warmth and wisdom."
     )
     assert wished == PERSONAS[0]
     pattern = wished.replace("{name}", r"\w+")
-    assert sum(bool(re.fullmatch(pattern, talk[0]["content"])) for talk in talks) > 200
+    assert sum(bool(re.fullmatch(pattern, talk[0]["content"])) for talk in talks) > 100
 
 
+@pytest.mark.slow
 def test_answers_are_tidy_and_of_the_wished_length(talks):
     answers = [m["content"] for talk in talks for m in talk if m["role"] == "assistant"]
     lengths = sorted(len(answer.split()) for answer in answers)
@@ -82,6 +86,7 @@ def test_every_question_of_the_sample_has_material_and_none_is_asked_in_its_own_
     assert not asked & ours
 
 
+@pytest.mark.slow
 def test_no_run_of_words_of_a_sample_answer_is_in_the_material():
     material = set()
     for topic in read_library().topics:
@@ -136,6 +141,7 @@ def test_the_brief_leave_a_story_early_and_are_not_asked_for_more():
     assert any(len(told_by(WHOLE, number)) == 4 for number in range(0, 400, 20))
 
 
+@pytest.mark.slow
 def test_held_out_people_are_new():
     banks = read_library().banks
     assert invent(0, 3, banks) == invent(0, 3, banks) != invent(0, HELD_OUT_START + 3, banks)

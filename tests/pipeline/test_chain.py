@@ -21,6 +21,7 @@ from echoes_lib.errors import (
     ParamsError,
     StepFailed,
 )
+from echoes_lib.pipeline import chain
 from echoes_lib.pipeline.chain import run_chain
 from echoes_lib.reflections.sources.consent import grant, withdraw
 from echoes_lib.reflections.sources.sample import write_sample
@@ -36,6 +37,12 @@ def project(home, tmp_path, monkeypatch):
     workspace().data.mkdir()
     write_sample(workspace().database_url)
     return folder
+
+
+def leave_out(*steps):
+    """Take steps out of the profile: each is a kernel to start."""
+    for step in steps:
+        (workspace().profiles / "demo" / f"{step}.yaml").unlink()
 
 
 def executed(home):
@@ -68,11 +75,10 @@ def test_runs_in_order_then_keeps_everything_then_only_what_changed(project, hom
     assert sorted(newest["tags.step"]) == list(STEPS)
     assert set(newest["status"]) == {"FINISHED"}
     assert newest["tags.kept_from_run"].notna().sum() == 2
-    forced = run_chain("demo", overrides=["3_train.lora_r=8"], force=True)
-    assert executed(home) == forced.ran == list(STEPS)
 
 
 def test_a_lost_file_is_made_again(project, home):
+    leave_out("2_search", "3_train")
     run_chain("demo")
     executed(home)
     (workspace().step_dir("demo", "luke", "4_evaluate") / "out.txt").write_text("tampered")
@@ -80,13 +86,14 @@ def test_a_lost_file_is_made_again(project, home):
 
 
 def test_a_failed_notebook_is_kept_named_and_marked_and_the_chain_goes_on_from_there(project, home):
+    leave_out("2_search", "5_register")
     write_notebook(project, "3_train", "raise ValueError('a secret of Luke')")
     with pytest.raises(
         StepFailed, match=r"3_train: cell In \[\d+\] failed with ValueError"
     ) as caught:
         run_chain("demo")
     assert "secret" not in str(caught.value)
-    assert executed(home) == ["1_preprocess", "2_search", "3_train"]
+    assert executed(home) == ["1_preprocess", "3_train"]
     copy = workspace().chain_dir("demo", "luke") / "3_train.ipynb"
     assert "ValueError" in copy.read_text()
     names, found = runs_by_name()
@@ -95,7 +102,7 @@ def test_a_failed_notebook_is_kept_named_and_marked_and_the_chain_goes_on_from_t
     kept = mlflow.MlflowClient().list_artifacts(failed.run_id, "notebook")
     assert [f.path for f in kept] == ["notebook/3_train.ipynb"]
     write_notebook(project, "3_train")
-    assert run_chain("demo").ran == ["3_train", "4_evaluate", "5_register"]
+    assert run_chain("demo").ran == ["3_train", "4_evaluate"]
     assert len(set(runs_by_name()[1]["tags.mlflow.parentRunId"].dropna())) == 1
 
 
@@ -110,6 +117,7 @@ def test_the_projects_own_errors_come_through_whole(project, home):
 
 
 def test_a_killed_kernel_fails_its_step_and_leaves_no_run_running(project, home):
+    leave_out("2_search", "5_register")
     tags = "{'mlflow.parentRunId': os.environ['ECHOES_RUN_ID']}"
     write_notebook(
         project,
@@ -121,9 +129,9 @@ def test_a_killed_kernel_fails_its_step_and_leaves_no_run_running(project, home)
     with pytest.raises(StepFailed, match="3_train: the notebook's kernel died"):
         run_chain("demo")
     _, found = runs_by_name()
-    assert len(found) == 5 and "RUNNING" not in set(found["status"])
+    assert len(found) == 4 and "RUNNING" not in set(found["status"])
     write_notebook(project, "3_train")
-    assert run_chain("demo").ran == ["3_train", "4_evaluate", "5_register"]
+    assert run_chain("demo").ran == ["3_train", "4_evaluate"]
 
 
 def test_no_chain_begins_and_none_goes_on_without_consent(project, home):
@@ -146,15 +154,18 @@ def test_no_chain_begins_and_none_goes_on_without_consent(project, home):
 
 
 def test_another_consent_makes_another_dataset(project, home):
-    for step in STEPS[1:]:
-        (project / "params" / "demo" / f"{step}.yaml").unlink()
+    leave_out(*STEPS[1:])
     run_chain("demo")
     assert run_chain("demo").ran == []
+    executed(home)
+    assert run_chain("demo", force=True).ran == executed(home) == ["1_preprocess"]
     grant(workspace().database_url, "luke", "training", "Luke", "2026-11-05")
     assert run_chain("demo").ran == ["1_preprocess"]
 
 
+@pytest.mark.slow
 def test_a_killed_runner_is_taken_up_by_the_next(project, home):
+    leave_out("4_evaluate", "5_register")
     write_notebook(project, "2_search", "time.sleep(600)")
     runner = subprocess.Popen([sys.executable, "-m", "echoes_lib.cli", "run"], cwd=home)
     deadline = time.monotonic() + 60
@@ -171,15 +182,25 @@ def test_a_killed_runner_is_taken_up_by_the_next(project, home):
     runner.wait()
     executed(home)
     write_notebook(project, "2_search")
-    assert run_chain("demo").ran == ["2_search", "3_train", "4_evaluate", "5_register"]
+    assert run_chain("demo").ran == ["2_search", "3_train"]
     assert "RUNNING" not in set(runs_by_name()[1]["status"])
 
 
 def test_a_profile_without_a_search_trains_with_its_own_values(project, home):
-    (project / "params" / "demo" / "2_search.yaml").unlink()
-    assert run_chain("demo").ran == [s for s in STEPS if s != "2_search"]
+    leave_out("2_search", "4_evaluate", "5_register")
+    assert run_chain("demo").ran == ["1_preprocess", "3_train"]
     trained = workspace().step_dir("demo", "luke", "3_train") / "out.txt"
     assert trained.read_text() == "16"
+
+
+def test_processes_train_before_the_notebook_shows_what_they_trained(project, home, monkeypatch):
+    leave_out("2_search", "4_evaluate", "5_register")
+    seen = []
+    monkeypatch.setattr(
+        chain, "launch_training", lambda params, env: seen.append((params.lora_r, executed(home)))
+    )
+    assert run_chain("demo", overrides=["lora_r=4"]).ran == ["1_preprocess", "3_train"]
+    assert seen == [(4, ["1_preprocess"])] and executed(home) == ["3_train"]
 
 
 def test_a_lock_left_by_a_dead_process_does_not_hold(project, home):

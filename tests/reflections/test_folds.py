@@ -19,7 +19,7 @@ def asked_in(made):
 
 
 @given(SEEDS, st.integers(2, 8))
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 def test_every_answer_is_tested_on_once_and_folds_are_even(seed, k):
     made = folds(reflections(range(1, 101)), k, PreprocessParams(seed=seed))
     assert len(made) == k
@@ -32,7 +32,7 @@ def test_every_answer_is_tested_on_once_and_folds_are_even(seed, k):
 
 
 @given(SEEDS, st.integers(1, 60), st.integers(61, 90))
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 def test_near_duplicates_are_never_parted_and_a_newcomer_moves_nobody(seed, old, new):
     params = PreprocessParams(seed=seed)
     answers = reflections(range(1, 61))

@@ -172,7 +172,7 @@ def test_not_a_database_a_folder_and_no_driver(tmp_path):
             read_person(url, "ada")
 
 
-def test_a_locked_database_is_named_and_unchanged():
+def test_a_locked_database_is_named_and_unchanged(impatient):
     url = write(reflections([1]))
     file = workspace().data / "reflections.db"
     before = file.read_bytes()

@@ -43,7 +43,7 @@ def made_from(splits, params):
 
 
 @given(SEEDS, SEEDS)
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 def test_no_held_out_sentence_is_learnt(person, seed):
     answers = repeaters(person, 60)
     params = PreprocessParams(seed=seed, target_examples=240)

@@ -19,7 +19,7 @@ RATIOS = st.sampled_from([0.05, 0.1, 0.12, 0.15, 0.2, 0.3])
 
 
 @given(SEEDS, RATIOS, RATIOS)
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_every_answer_has_one_place_and_splits_have_their_size(seed, test, validation):
     params = PreprocessParams(seed=seed, test_ratio=test, validation_ratio=validation)
     answers = reflections(range(100))
@@ -32,7 +32,7 @@ def test_every_answer_has_one_place_and_splits_have_their_size(seed, test, valid
 
 
 @given(SEEDS, st.sets(st.integers(1, 300), min_size=60))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_a_question_keeps_its_split_whatever_else_is_answered(seed, ids):
     params = PreprocessParams(seed=seed)
     everywhere = {i: assign(i, params) for i in range(1, 301)}
@@ -74,7 +74,7 @@ def near_copy(reflection, of):
 
 
 @given(SEEDS, st.integers(1, 90), st.integers(1, 90))
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=12)
 def test_near_duplicates_share_a_split_and_only_move_towards_training(seed, one, other):
     params = PreprocessParams(seed=seed)
     answers = reflections(range(1, 91))
@@ -100,7 +100,7 @@ def where(splits):
 
 
 @given(SEEDS, st.integers(60, 90), st.integers(1, 59))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_nothing_that_was_ever_trained_on_is_tested_later(seed, new, copied):
     params = PreprocessParams(seed=seed)
     answers = reflections(range(1, 60))

@@ -126,6 +126,7 @@ def check_nothing_private_is_kept(home):
     assert [f for f in files if f.name == "model.safetensors"], "a small base lies inside"
 
 
+@pytest.mark.slow
 def test_an_echo_that_does_not_beat_its_base_stays_challenger(adapter, tmp_path):
     result = register(adapter, make_scores(2.1), PARAMS, NullRun())
     assert result.aliases == ["challenger"] and not result.is_champion

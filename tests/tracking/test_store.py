@@ -40,6 +40,7 @@ def test_store_is_absolute_and_usable(home):
     assert mlflow.get_experiment(found).artifact_location.startswith(workspace().artifact_uri)
 
 
+@pytest.mark.slow
 def test_four_processes_on_a_fresh_store_find_one_whole_store(home):
     code = (
         "from echoes_lib.tracking.store import prepare_store, experiment_id\n"

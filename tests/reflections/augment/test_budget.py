@@ -25,7 +25,7 @@ def build(n, **values):
 
 
 @given(SEEDS)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_no_sentence_of_a_held_out_answer_is_in_any_training_example(seed):
     splits, examples = build(80, seed=seed)
     said = "\n".join(turn.said for e in examples.training for turn in e.turns)
@@ -35,7 +35,7 @@ def test_no_sentence_of_a_held_out_answer_is_in_any_training_example(seed):
 
 
 @given(SEEDS)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 def test_each_stage_uses_only_its_own_questions(seed):
     splits, examples = build(80, seed=seed)
     for stage in ("stage1", "stage2"):

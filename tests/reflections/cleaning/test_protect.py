@@ -55,7 +55,7 @@ def guard(text, key=KEY, **actions):
 
 
 @given(st.lists(st.lists(PIECES, max_size=12).map("".join), min_size=1, max_size=3), POLICIES)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @example(["Mail a@b.pl Rose went. 12 Oak St. Rose came."], PrivacyPolicy(**EVERYTHING))
 def test_protecting_what_is_protected_changes_nothing(texts, policy):
     once = protect(answers(*map(clean_text, texts)), policy, KEY)

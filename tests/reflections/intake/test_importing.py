@@ -250,7 +250,7 @@ def test_all_or_nothing_when_a_row_is_refused(tmp_path):
     assert dump() == before
 
 
-def test_a_locked_database(tmp_path):
+def test_a_locked_database(tmp_path, impatient):
     url = write(reflections([1]))
     shown = preview(jsonl(tmp_path, row(REGRET)), url)
     with sqlite3.connect(workspace().data / "reflections.db") as db:
@@ -338,7 +338,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=3), st.booleans())
 def test_importing_anything_again_changes_nothing(tables, by_text):
     with tempfile.TemporaryDirectory() as folder:
