@@ -1,5 +1,7 @@
 """Out of memory: the same step in smaller pieces, the same losses, and an end that says so."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from echoes_lib.models.adapters import new_adapter
 from echoes_lib.models.load import load_base
 from echoes_lib.params.schema import TrainParams
 from echoes_lib.training import loop as loops
+from echoes_lib.training import retreat as retreats
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit
 from echoes_lib.training.loss import TokenLoss
@@ -62,6 +65,8 @@ def curve(fitted):
 def scarce(monkeypatch):
     monkeypatch.setattr(loops, "TokenLoss", Scarce)
     monkeypatch.setattr(Scarce, "failed", 0)
+    # A whole collection takes a second in a process that has imported everything.
+    monkeypatch.setattr(retreats, "gc", SimpleNamespace(collect=lambda: 0))
     return lambda **limits: monkeypatch.setattr(
         Scarce, "limit", {True: limits.get("training", 10**9), False: limits.get("scoring", 10**9)}
     )
