@@ -33,6 +33,7 @@ def measure(user_id: str, seed: int, home: Path) -> list[dict[str, Any]]:
     from echoes_lib.reflections.sources.sample import write_sample
     from echoes_lib.training.curve import put_trainable, trainable
     from echoes_lib.training.dataset import encode_all, load_training_data, read_examples
+    from echoes_lib.training.scoring import validation_loss
 
     url, folder = f"sqlite:///{home}/sample.db", home / f"{user_id}-{seed}"
     if not (home / "sample.db").exists():
@@ -47,7 +48,7 @@ def measure(user_id: str, seed: int, home: Path) -> list[dict[str, Any]]:
     test = encode_all(held_out, base.tokenizer, template, params.max_length)
     model = new_adapter(base.model, params)
     first = _fit(model, base, data, params, "stage1")
-    after, rows = trainable(model), []
+    after, rows, pad = trainable(model), [], base.tokenizer.pad_token_id
     for share in SHARES:
         put_trainable(model, after)
         given = params.model_copy(update={"stage2_replay_ratio": share})
@@ -59,8 +60,8 @@ def measure(user_id: str, seed: int, home: Path) -> list[dict[str, Any]]:
                 "share": share,
                 "stage1": first,
                 "validation": second,
-                "voice": _loss(model, base, data, params, test),
-                "memories": _loss(model, base, data, params, data.stage2),
+                "voice": validation_loss(model, test, pad),
+                "memories": validation_loss(model, data.stage2, pad),
             }
         )
         print(rows[-1], file=sys.stderr)
@@ -79,17 +80,6 @@ def _fit(model: Any, base: Any, data: Any, params: Any, name: str) -> float:
     course = Course(model, base.tokenizer, data, params, NullRun(), None, Pace())
     settings = course.settings(name, epochs, ratio)
     return fit(model, base.tokenizer, examples, data.validation, settings).best_loss
-
-
-def _loss(model: Any, base: Any, data: Any, params: Any, scored: list[Any]) -> float:
-    from echoes_lib.training.fit import Settings
-    from echoes_lib.training.loop import Loop
-
-    settings = Settings("score", params.learning_rate, 1.0, 1, params)
-    pad = base.tokenizer.pad_token_id
-    loss = Loop(model, pad, data.stage1, scored, settings, 1, 0).evaluate()
-    model.eval()
-    return loss
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ def race(name: str, folder: Path, epochs: float) -> dict[str, Any]:
     from echoes_lib.models.load import load_base
     from echoes_lib.params.schema import TrainParams
     from echoes_lib.training.dataset import load_training_data
+    from echoes_lib.training.scoring import validation_loss
 
     params = TrainParams(per_device_train_batch_size=BATCH, **LORA)
     base = load_base(params)
@@ -66,7 +67,7 @@ def race(name: str, folder: Path, epochs: float) -> dict[str, Any]:
         "s_per_epoch": seconds / epochs,
         "tokens_per_s": tokens / seconds,
         "steps": steps,
-        "validation_loss": _validation_loss(model, base.tokenizer, data, params),
+        "validation_loss": validation_loss(model, data.validation, base.tokenizer.pad_token_id),
     }
 
 
@@ -156,15 +157,6 @@ def _rows(folder: Path, base: Any, params: Any) -> int:
     rows = _messages(folder)
     lengths = [len(base.tokenizer.apply_chat_template(r["messages"])["input_ids"]) for r in rows]
     return max(1, round(BATCH * statistics.mean(lengths) / params.max_length))
-
-
-def _validation_loss(model: Any, tokenizer: Any, data: Any, params: Any) -> float:
-    from echoes_lib.training.fit import Settings
-    from echoes_lib.training.loop import Loop
-
-    settings = Settings("score", params.learning_rate, 1.0, 1, params)
-    pad = tokenizer.pad_token_id
-    return Loop(model, pad, data.stage1, data.validation, settings, 1, 0).evaluate()
 
 
 def _child(name: str, folder: Path, epochs: float) -> dict[str, Any]:

@@ -220,6 +220,7 @@ def papermill(step, out, environment, *more):
 
 def test_each_notebook_runs_alone_by_plain_papermill(demo, store, tmp_path):
     quick = {
+        "1_preprocess": "-p target_examples 120",
         "2_search": "-p n_trials 1 -p search_examples 16",
         "3_train": "-p stage1_epochs 0.2 -p stage2_epochs 0.2 -p lora_r 4",
         "4_evaluate": "-p bootstrap_resamples 100",

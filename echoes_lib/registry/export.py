@@ -20,7 +20,6 @@ import torch
 
 from echoes_lib.chat.opening import base_params, read_info
 from echoes_lib.errors import CannotWrite, DataError, ModelError
-from echoes_lib.evaluation.validation import validation_loss
 from echoes_lib.models.adapters import ADAPTER_WEIGHTS, CARD, load_echo
 from echoes_lib.models.folders import check_room, drafted
 from echoes_lib.models.hardware import DTYPES
@@ -32,6 +31,7 @@ from echoes_lib.progress import report
 from echoes_lib.registry.export_card import write_readme
 from echoes_lib.registry.load import check_remembered
 from echoes_lib.training.dataset import load_training_data
+from echoes_lib.training.scoring import validation_loss
 from echoes_lib.workspace import write_text
 
 ADAPTER_FILES = (ADAPTER_WEIGHTS, "adapter_config.json")

@@ -10,7 +10,6 @@ The loss of a step is the mean over all its trained tokens, whatever pieces they
 Shape: PEFT model, Encoded, Settings -> Curve, and a state that a checkpoint can hold.
 """
 
-import contextlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -19,15 +18,15 @@ from typing import Any
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from echoes_lib.errors import NotEnoughMemory
 from echoes_lib.models.adapters import in_float32
 from echoes_lib.models.render import Encoded
 from echoes_lib.progress import report
-from echoes_lib.training.batches import Piece, blank, cut, plan_steps
+from echoes_lib.training.batches import blank, cut, plan_steps
 from echoes_lib.training.curve import Curve, check_finite, put_trainable, trainable
 from echoes_lib.training.loss import TokenLoss
 from echoes_lib.training.randomness import random_state, set_random_state
-from echoes_lib.training.retreat import Retreat, is_out_of_memory
+from echoes_lib.training.retreat import Retreat, check_can_retreat
+from echoes_lib.training.scoring import Scorer
 from echoes_lib.training.team import this_team
 
 State = dict[str, Any]
@@ -52,18 +51,17 @@ class Loop:
         self.model, self.pad, self.settings, self.params = model, pad, settings, params
         self.train, self.validation, self.planned = train, validation, planned
         self.team = this_team()
-        self.device = next(model.parameters()).device
-        self.half = _half(model, self.device)
         self.loss = TokenLoss(in_float32(model))
+        self.device = self.loss.device
         self.retreat = Retreat(model, params.max_tokens_per_pass, settings.recomputed_layers)
-        self.scoring = Retreat(model, params.max_tokens_per_pass, self.retreat.recomputed_layers)
+        self.scorer = Scorer(self.loss, pad, params.max_tokens_per_pass)
         self.weights = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.weights, settings.learning_rate, weight_decay=params.weight_decay, fused=True
         )
         self.schedule = _schedule(self.optimizer, params, warmup, planned)
         size = params.per_device_train_batch_size * params.gradient_accumulation_steps
-        self.scaler = torch.amp.GradScaler("cuda", enabled=self.half is torch.float16)
+        self.scaler = torch.amp.GradScaler("cuda", enabled=self.loss.half is torch.float16)
         self.plan = plan_steps([len(e.input_ids) for e in train], size, planned, params.seed)
         count = min(settings.evaluations, planned)
         self.due = {round(planned * k / count) for k in range(1, count + 1)}
@@ -78,7 +76,7 @@ class Loop:
             self.restore(saved)
         else:
             torch.manual_seed(self.params.seed)
-            self.curve.score(0, self.evaluate(), self.model)
+            self.curve.score(0, self.scorer.mean(self.validation), self.model)
         while self.step < self.planned and not self._is_patience_over():
             self._advance()
             self._keep(save)
@@ -120,32 +118,6 @@ class Loop:
         self.curve.restore(saved["curve"])
         set_random_state(saved["random"])
 
-    def evaluate(self) -> float:
-        """Score the validation set: each token counts once, whatever piece it is in.
-
-        What does not fit is cut smaller, which changes nothing about training.
-        """
-        self.model.eval()
-        while True:
-            try:
-                total, tokens = self._score()
-                break
-            except (RuntimeError, MemoryError) as error:
-                self._check_can_retreat(error)
-            self.scoring.step_back(max(len(e.input_ids) for e in self.validation))
-        self.model.train()
-        return total / tokens
-
-    def _score(self) -> tuple[float, int]:
-        pieces = cut(self.validation, self.scoring.max_tokens, False, self.pad)
-        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
-        with torch.no_grad(), self._autocast():
-            for piece in self.team.share(pieces, blank(self.pad)):
-                sums[0] += self.loss(self._placed(piece)).double()
-                sums[1] += piece.trained_tokens
-        self.team.add_up([sums])
-        return sums[0].item(), int(sums[1].item())
-
     def _advance(self) -> None:
         began = time.perf_counter()
         examples = [self.train[i] for i in self.plan[self.step]]
@@ -162,7 +134,7 @@ class Loop:
         self.train_s += time.perf_counter() - began
         self._tell(loss)
         if self.step in self.due:
-            self.curve.score(self.step, self.evaluate(), self.model)
+            self.curve.score(self.step, self.scorer.mean(self.validation), self.model)
 
     def _gradients(self, examples: Sequence[Encoded]) -> float:
         """Fill the gradients of a step, in pieces as large as the memory allows."""
@@ -173,7 +145,7 @@ class Loop:
             try:
                 loss = self._accumulate(examples)
             except (RuntimeError, MemoryError) as error:
-                self._check_can_retreat(error)
+                check_can_retreat(error, self.retreat.max_tokens, self.team.is_split)
                 failed = True
             if not self.team.any(failed, self.device):
                 break
@@ -182,24 +154,12 @@ class Loop:
             self.retreat.step_back(max(len(e.input_ids) for e in examples))
         return self._added_up(loss)
 
-    def _check_can_retreat(self, error: Exception) -> None:
-        """Raise unless memory ran out and the other processes need not wait for this one."""
-        if not is_out_of_memory(error):
-            raise error
-        if self.team.is_split:
-            raise NotEnoughMemory(
-                f"a piece of {self.retreat.max_tokens} tokens does not fit the memory, and with "
-                "the base split over processes no smaller one can be tried: lower "
-                "max_tokens_per_pass in 3_train.yaml, then run the same command again to go on"
-            ) from error
-
     def _accumulate(self, examples: Sequence[Encoded]) -> float:
         pieces = cut(examples, self._room(examples), self.params.packing, self.pad)
         tokens = max(1, sum(piece.trained_tokens for piece in pieces))
         total = torch.zeros((), device=self.device)
         for piece in self.team.share(pieces, blank(self.pad)):
-            with self._autocast():
-                loss = self.loss(self._placed(piece)) / tokens
+            loss = self.loss(piece) / tokens
             self.scaler.scale(loss).backward()
             total += loss.detach()
         return total.item()
@@ -248,21 +208,6 @@ class Loop:
     def _is_patience_over(self) -> bool:
         patience = self.settings.patience
         return patience is not None and self.curve.since_best >= patience
-
-    def _autocast(self) -> Any:
-        if self.half is None:
-            return contextlib.nullcontext()
-        return torch.autocast("cuda", self.half)
-
-    def _placed(self, piece: Piece) -> Piece:
-        tensors = {k: v if v is None else v.to(self.device) for k, v in vars(piece).items()}
-        return Piece(**tensors)
-
-
-def _half(model: Any, device: torch.device) -> torch.dtype | None:
-    """Return the half precision that a GPU computes in; None where float32 is computed in."""
-    dtype = model.get_input_embeddings().weight.dtype
-    return dtype if device.type == "cuda" and dtype is not torch.float32 else None
 
 
 def _schedule(optimizer: Any, params: Any, warmup: int, planned: int) -> Any:

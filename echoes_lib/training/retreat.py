@@ -24,6 +24,35 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(s in str(error).lower() for s in _SIGNS)
 
 
+def check_can_retreat(error: BaseException, max_tokens: int, is_split: bool) -> None:
+    """Raise unless memory ran out and smaller pieces can be tried.
+
+    Args:
+        error: what a pass through the model raised.
+        max_tokens: of the piece.
+        is_split: whether the base is split over processes, which would wait for this one.
+
+    Raises:
+        NotEnoughMemory: memory ran out, and nothing smaller can be tried.
+        Exception: `error` itself, where it is something else.
+    """
+    if not is_out_of_memory(error):
+        raise error
+    if is_split:
+        raise NotEnoughMemory(
+            f"a piece of {max_tokens} tokens does not fit the memory, and with the base split "
+            "over processes no smaller one can be tried: lower max_tokens_per_pass in "
+            "3_train.yaml, then run the same command again to go on"
+        ) from error
+
+
+def give_back() -> None:
+    """Give back to the system what the allocator holds and nobody uses."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 class Retreat:
     """How large pieces may be, and how many layers are recomputed."""
 
@@ -65,9 +94,7 @@ class Retreat:
                 "layer recomputed: lower max_length in 1_preprocess.yaml and 3_train.yaml, set "
                 "quantization: nf4, or lower lora_r"
             )
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        give_back()
 
     def as_dict(self) -> dict[str, int]:
         """Return where the retreat stands, for a checkpoint."""

@@ -14,7 +14,7 @@ from echoes_lib.training import retreat as retreats
 from echoes_lib.training.dataset import load_training_data
 from echoes_lib.training.fit import Settings, fit
 from echoes_lib.training.loss import TokenLoss
-from echoes_lib.training.retreat import Retreat, is_out_of_memory
+from echoes_lib.training.retreat import Retreat, check_can_retreat, is_out_of_memory
 
 ERRORS = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
@@ -94,7 +94,11 @@ def test_scoring_that_does_not_fit_changes_nothing_about_training(
     scarce(scoring=200)
     small, _ = train(params, dataset_dir)
     assert Scarce.failed > 0 and small.max_tokens == plain.max_tokens
+    assert small.recomputed_layers == plain.recomputed_layers == 0
     assert curve(small) == pytest.approx(curve(plain), rel=1e-5)
+    scarce(scoring=1)
+    with pytest.raises(NotEnoughMemory, match="does not fit the memory when it is scored"):
+        train(params, dataset_dir)
 
 
 def test_layers_are_recomputed_when_pieces_cannot_be_smaller_and_then_it_ends(
@@ -126,3 +130,9 @@ def test_other_errors_are_not_taken_for_it(params, dataset_dir, scarce, monkeypa
     monkeypatch.setattr(Scarce, "error", RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
         train(params, dataset_dir)
+
+
+def test_a_base_that_is_split_has_no_retreat():
+    with pytest.raises(NotEnoughMemory, match=r"a piece of 512 tokens .* split over processes"):
+        check_can_retreat(ERRORS[0], 512, is_split=True)
+    check_can_retreat(ERRORS[0], 512, is_split=False)
