@@ -84,9 +84,10 @@ class Loop:
     def _keep(self, save: Save | None) -> None:
         """Save when it is time, pause when it is hot, and save before stopping for good."""
         pace = self.settings.pace
+        hot = self.team.any(pace.too_hot, self.device)  # all stop at one step, and it is saved
         if save and self.team.is_first:
-            save(self, pace.too_hot)
-        if pace.too_hot:
+            save(self, hot)
+        if hot:
             pace.stop(f"{self.settings.name}, step {self.step}")
         pace.pause()
 

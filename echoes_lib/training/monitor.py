@@ -111,11 +111,13 @@ class Monitor:
             where: stage or trial and step, in words that the person will recognise.
 
         Raises:
-            TooHot: always; say `if monitor.too_hot` before.
+            TooHot: always; ask before whether this GPU, or another process's, is too hot.
         """
-        name, value = self._hottest or ("no GPU", 0.0)
+        hot = "a GPU of another process is too hot"
+        if self._hottest:
+            hot = f"{self._hottest[0]} is at {self._hottest[1]:.0f} °C"
         raise TooHot(
-            f"{name} is at {value:.0f} °C and hard_limit_celsius={self.limits.hard_celsius:.0f}: "
+            f"{hot} and hard_limit_celsius={self.limits.hard_celsius:.0f}: "
             f"training stopped at {where} and what was done is saved. Let it cool, clear its air, "
             "then run the same command again to go on; a lower soft_limit_celsius slows it down "
             "earlier"

@@ -129,6 +129,8 @@ def test_the_hottest_of_several_cards_decides_and_the_cpu_does_not():
     monitor.sample()
     with pytest.raises(TooHot, match="GPU 1 is at 95"):
         monitor.stop("here")
+    with pytest.raises(TooHot, match="a GPU of another process is too hot and hard_limit"):
+        watch(Script({"gpu_0_temperature_celsius": 40.0})).stop("here")
     monitor = watch(Script({"cpu_temperature_celsius": 99.0}))
     monitor.sample()
     assert not monitor.too_hot and monitor.pause_ratio == 0

@@ -22,6 +22,7 @@ from echoes_lib.params.schema import TrainParams
 from echoes_lib.pipeline.launch import launch_training
 from echoes_lib.tracking.interface import NullRun
 from echoes_lib.training.course import Course
+from echoes_lib.training.keeper import CHECKPOINT
 from echoes_lib.training.lock import LOCK
 from echoes_lib.training.stages import train_two_stages
 from echoes_lib.training.team import Team, this_team
@@ -38,7 +39,7 @@ def free_port():
 FSDP = PROJECT / "params" / "two-gpus" / "accelerate.yaml"
 
 
-def launch(processes, *arguments, module="tests.training.work", config=None, cards=""):
+def launch(processes, *arguments, module="tests.training.work", config=None, cards="", code=0):
     command = [sys.executable, "-m", "accelerate.commands.launch", "--num_machines", "1"]
     if config:
         command += ["--config_file", str(config)]
@@ -51,7 +52,7 @@ def launch(processes, *arguments, module="tests.training.work", config=None, car
     done = subprocess.run(
         [*command, *map(str, arguments)], capture_output=True, text=True, env=environment
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == code, done.stderr[-3000:]
     return done.stdout
 
 
@@ -100,6 +101,16 @@ def test_two_processes_take_the_steps_of_one(
     weights = [load_file(folder / "adapter/adapter_model.safetensors") for folder in folders]
     for name, value in weights[0].items():
         torch.testing.assert_close(weights[1][name], value, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_all_processes_stop_at_the_step_at_which_one_is_too_hot(
+    tiny_folder, dataset_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOT", "1 3")
+    launch(2, tiny_folder, dataset_dir, tmp_path, "checkpoint_interval_s=9999.0", code=1)
+    state = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert (state["name"], state["stage"]["step"]) == ("stage1", 3)
 
 
 @pytest.fixture
