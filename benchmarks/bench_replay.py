@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-PEOPLE = ("luke", "agnes", "dev")
+PEOPLE = ("agnes", "dev", "luke")
 SEEDS = (7, 8)
 SHARES = (0.0, 0.5, 1.0)
 
