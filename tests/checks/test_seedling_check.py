@@ -46,6 +46,7 @@ def test_every_figure_has_a_limit_on_its_right_side():
     ]
 
 
+@pytest.mark.slow
 def test_weights_of_another_text_are_refused(tmp_path):
     from transformers import AutoTokenizer
 

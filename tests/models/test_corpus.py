@@ -73,6 +73,7 @@ def test_answers_are_tidy_and_of_the_wished_length(talks):
     assert all(answer.isascii() for answer in answers)
 
 
+@pytest.mark.slow
 def test_every_question_of_the_sample_has_material_and_none_is_asked_in_its_own_words():
     asked = {row["question_text"].lower() for row in read_lines("questions")}
     names = {path.name[:3] for path in (FOLDER / "questions").glob("*.txt")}
