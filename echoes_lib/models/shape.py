@@ -13,6 +13,7 @@ from typing import Any
 
 from echoes_lib.errors import ModelError
 
+ALL_LINEAR = "all-linear"
 # Layers that Phi-3 keeps as one matrix where the others have two or three.
 FUSED = {
     "q_proj": "qkv_proj",
@@ -162,7 +163,7 @@ def targeted(shape: Shape, target_modules: Sequence[str]) -> tuple[Linear, ...]:
     Args:
         shape: of the base.
         target_modules: names as in the parameters; those of a layer that Phi-3 has fused
-            stand for the fused one, `all-linear` for all.
+            stand for the fused one, `all-linear` (alone or among them) for all.
 
     Returns:
         Linear layers of one decoder layer.
@@ -171,7 +172,7 @@ def targeted(shape: Shape, target_modules: Sequence[str]) -> tuple[Linear, ...]:
         ModelError: a name that the model does not have.
     """
     names = {linear.name for linear in shape.linears}
-    if list(target_modules) == ["all-linear"]:
+    if ALL_LINEAR in target_modules:
         return shape.linears
     wanted = {FUSED.get(name, name) if shape.fused else name for name in target_modules}
     if missing := sorted(wanted - names):

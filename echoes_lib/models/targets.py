@@ -11,16 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from echoes_lib.errors import ModelError
-
-ALL_LINEAR = "all-linear"
-# A layer that other models keep by itself -> the fused layer that holds it in Phi-3.
-FUSED = {
-    "q_proj": "qkv_proj",
-    "k_proj": "qkv_proj",
-    "v_proj": "qkv_proj",
-    "gate_proj": "gate_up_proj",
-    "up_proj": "gate_up_proj",
-}
+from echoes_lib.models.shape import ALL_LINEAR, FUSED
 
 
 def target_modules(model: Any, wanted: str | Sequence[str]) -> list[str]:

@@ -77,6 +77,7 @@ def test_targets_of_fused_layers_and_of_all():
     assert [part.name for part in targeted(phi, ["q_proj", "v_proj"])] == ["qkv_proj"]
     assert [part.name for part in targeted(mistral, ["v_proj", "q_proj"])] == ["q_proj", "v_proj"]
     assert targeted(mistral, ["all-linear"]) == mistral.linears
+    assert targeted(mistral, ["q_proj", "all-linear"]) == mistral.linears
 
 
 def test_a_target_that_is_not_there_and_a_family_that_is_not_known():
