@@ -139,28 +139,6 @@ def forecast(
     return plan
 
 
-def largest_piece(shape: Shape, setup: Setup, batch: Batch, available: int) -> int:
-    """Find how many tokens a microbatch may have when all layers are checkpointed.
-
-    Args:
-        shape: of the base.
-        setup: how it is loaded, and the adapters on it.
-        batch: a microbatch with the wanted share of trained tokens; the longest sequence stays.
-        available: bytes for the whole process.
-
-    Returns:
-        Tokens, at most those of `batch`; 0 when not even one fits.
-    """
-    low, high = 0, batch.tokens
-    while low < high:
-        tokens = (low + high + 1) // 2
-        trained = math.ceil(batch.trained_tokens * tokens / batch.tokens)
-        piece = replace(batch, tokens=tokens, trained_tokens=trained)
-        fits = _plan(shape, setup, piece, available, shape.layers).fits
-        low, high = (tokens, high) if fits else (low, tokens - 1)
-    return low
-
-
 def way_out(plan: Plan, setup: Setup, batch: Batch) -> str:
     """Say what does not fit and what can be done about it."""
     quantize = "" if setup.quantization == "nf4" else ", set quantization: nf4"

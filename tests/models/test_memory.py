@@ -18,7 +18,6 @@ from echoes_lib.models.memory import (
     adapter_parameters,
     base_bytes,
     forecast,
-    largest_piece,
     plan_memory,
 )
 from echoes_lib.models.shape import Linear, published_shape, read_shape
@@ -144,22 +143,6 @@ def test_more_tokens_need_more_and_more_checkpoints_need_no_more(tokens, share, 
     )
     assert forecast(MISTRAL, setup, batch, None, count + 1).activations < plan.activations
     assert plan.allocated < plan.peak
-
-
-def piece_of(tokens):
-    return replace(PIECE, tokens=tokens, trained_tokens=-(-tokens // 2))
-
-
-@settings(deadline=None)  # a busy machine is no fault
-@given(st.floats(5, 60))
-def test_the_largest_piece_fits_and_a_larger_one_does_not(gib):
-    space = int(gib * GIB)
-    tokens = largest_piece(MISTRAL, QLORA, PIECE, space)
-    assert 0 <= tokens <= PIECE.tokens
-    if tokens:
-        assert forecast(MISTRAL, QLORA, piece_of(tokens), space, 32).fits
-    if tokens < PIECE.tokens:
-        assert not forecast(MISTRAL, QLORA, piece_of(tokens + 1), space, 32).fits
 
 
 def test_a_plan_becomes_parameters_of_a_run():
