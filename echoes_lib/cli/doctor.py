@@ -63,7 +63,7 @@ def examine(profile: str, user_id: str | None = None) -> dict[str, Any]:
     report["store"], store_faults = store_state(workspace().mlruns / "mlflow.db")
     report["dataset"] = dataset_state(profile, params.user_id)
     faults = [*library_faults(params, report), *base_faults, *memory_faults, *store_faults]
-    faults += gpu_faults(profile, report)
+    faults += gpu_faults(profile, report) + host_faults(report)
     report["verdict"] = {
         "can_run": not faults,
         "faults": faults,
@@ -115,6 +115,18 @@ def gpu_faults(profile: str, report: dict[str, Any]) -> list[str]:
     ]
 
 
+def host_faults(report: dict[str, Any]) -> list[str]:
+    """Say when the processes of a split base cannot all load it first: each does so whole."""
+    memory, there = report["memory"], report["machine"]["memory_free_bytes"]
+    if not memory or memory["shards"] == 1 or memory["loading"] <= there:
+        return []
+    return [
+        f"{memory['shards']} processes load the base one beside the other, which takes "
+        f"{memory['loading'] / GIB:.1f} GiB of the machine's memory, and {there / GIB:.1f} GiB are "
+        "free: free some, or choose a smaller base_model"
+    ]
+
+
 def base_state(params: Any, disk_free: int) -> tuple[dict[str, Any] | None, list[str]]:
     """Say whether the base is here, without fetching it."""
     from echoes_lib.models.plan import download_bytes, find_presence
@@ -147,8 +159,13 @@ def memory_state(params: Any) -> tuple[dict[str, Any] | None, list[str]]:
     """Plan the memory of the profile's training on this machine."""
     from dataclasses import asdict
 
-    from echoes_lib.models.memory import way_out
-    from echoes_lib.models.plan import forecast_training, largest_batch, setup_of
+    from echoes_lib.models.memory import base_bytes, way_out
+    from echoes_lib.models.plan import (
+        find_presence,
+        forecast_training,
+        largest_batch,
+        setup_of,
+    )
 
     shards = launch_shards(params.profile)
     try:
@@ -159,7 +176,8 @@ def memory_state(params: Any) -> tuple[dict[str, Any] | None, list[str]]:
     batch = largest_batch(params, setup)
     derived = {"training": plan.training, "allocated": plan.allocated, "peak": plan.peak}
     derived |= {"fits": plan.fits, "tokens": batch.tokens, "longest": batch.longest}
-    derived |= {"shards": shards}
+    whole = sum(base_bytes(find_presence(params).shape, setup_of(params)))
+    derived |= {"shards": shards, "loading": shards * whole}
     return {**asdict(plan), **derived}, [] if plan.fits else [way_out(plan, setup, batch)]
 
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from echoes_lib.cli import main
-from echoes_lib.cli.doctor import examine, gpu_faults, library_faults
+from echoes_lib.cli.doctor import examine, gpu_faults, host_faults, library_faults
 from echoes_lib.cli.doctor_tables import machine_facts, memory_table
 from echoes_lib.params import TrainParams
 from echoes_lib.tracking.store import prepare_store
@@ -67,6 +67,10 @@ def test_a_base_that_is_split_over_more_gpus_than_there_are(home):
     assert "num_processes=2" in gpu_faults("two-gpus", report)[0]
     report["machine"]["gpus"] = [{}, {}]
     assert gpu_faults("two-gpus", report) == []
+    report["machine"]["memory_free_bytes"] = 24 << 30  # each process loads 17 GiB
+    assert "2 processes load the base one beside the other" in host_faults(report)[0]
+    report["machine"]["memory_free_bytes"] = 48 << 30
+    assert host_faults(report) == []
 
 
 def test_a_profile_that_asks_for_too_much_is_refused_with_the_way_out(home, tmp_path, monkeypatch):
